@@ -1,0 +1,182 @@
+"""Where the database is, how to connect to it, and what may be said of an error it raised.
+
+No password is ever part of a URL that we make: connections name a passfile (mode 0600), so that nothing that prints
+a URL, an environment or a command line can print a secret.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import psycopg2
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INERROR, connection, make_dsn, parse_dsn
+
+from frontdoor.settings import Settings
+
+DATABASE_FILE = "database.json"
+PASSFILE = "pgpass"
+BI_READER = "bi_reader"
+
+
+class DatabaseUnavailable(RuntimeError):
+    """There is no database to connect to, or it may not be used so; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """One database: its address, the role that owns it, the role that BI tools use, and the file with the passwords."""
+
+    host: str
+    port: int
+    name: str
+    owner: str
+    bi_reader: str
+    passfile: Path
+
+
+def locate(settings: Settings) -> Server:
+    """The database that the settings mean. Raises `DatabaseUnavailable` when none was ever started in this home."""
+    if settings.database_url:
+        parts = _url_parts(settings.database_url)
+        return Server(
+            host=parts.get("host", "localhost"),
+            port=int(parts.get("port", 5432)),
+            name=parts.get("dbname", "frontdoor"),
+            owner=parts.get("user", "frontdoor"),
+            bi_reader=BI_READER,
+            passfile=Path(parts.get("passfile", settings.home / PASSFILE)),
+        )
+    path = settings.home / DATABASE_FILE
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DatabaseUnavailable(f"No database was started in {settings.home}: run `frontdoor up`.") from None
+    return Server(
+        host=found["host"],
+        port=int(found["port"]),
+        name=found["name"],
+        owner=found["users"]["owner"],
+        bi_reader=found["users"]["bi_reader"],
+        passfile=Path(found["passfile"]),
+    )
+
+
+def as_document(server: Server) -> dict[str, Any]:
+    """The JSON shape of a server, as HOME/database.json and `frontdoor status` show it."""
+    return {
+        "host": server.host,
+        "port": server.port,
+        "name": server.name,
+        "users": {"owner": server.owner, "bi_reader": server.bi_reader},
+        "passfile": str(server.passfile),
+    }
+
+
+def connect(settings: Settings, *, application_name: str = "frontdoor") -> connection:
+    """A connection as the owner, autocommit off, session in UTC.
+
+    Raises `DatabaseUnavailable` when there is no server, or when time is pinned but the database is no simulation.
+    """
+    try:
+        opened = psycopg2.connect(
+            _dsn(settings), application_name=application_name, options="-c TimeZone=UTC", connect_timeout=10
+        )
+    except psycopg2.OperationalError as error:
+        # The driver's text names host, port and role, and never a value of a record.
+        raise DatabaseUnavailable(f"The database does not answer: {str(error).strip()}") from None
+    if settings.now is not None:
+        _refuse_pinned_time_outside_simulation(opened)
+    return opened
+
+
+def sqlalchemy_url(settings: Settings) -> str:
+    """The same connection for tools that want a URL; always `postgresql+psycopg2://`, always with a host."""
+    parts = parse_dsn(_dsn(settings))
+    user, password = quote(parts.get("user", ""), safe=""), parts.get("password")
+    login = f"{user}:{quote(password, safe='')}" if password else user
+    address = f"{parts.get('host', 'localhost')}:{parts.get('port', '5432')}/{quote(parts.get('dbname', ''))}"
+    query = {k: v for k, v in parts.items() if k not in {"user", "password", "host", "port", "dbname"}}
+    return f"postgresql+psycopg2://{login}@{address}" + (f"?{urlencode(query)}" if query else "")
+
+
+def safe_error(error: BaseException) -> str:
+    """What may be logged or stored of an error: class, SQLSTATE and constraint, never the text, which carries values."""
+    said = [type(error).__name__]
+    if isinstance(error, psycopg2.Error):
+        if error.pgcode:
+            said.append(f"SQLSTATE {error.pgcode}")
+        constraint = getattr(error.diag, "constraint_name", None)
+        if constraint:
+            said.append(f"constraint {constraint}")
+    original = getattr(error, "orig", None)  # SQLAlchemy keeps the driver's error here
+    if isinstance(original, BaseException):
+        said.append(f"caused by {safe_error(original)}")
+    return ", ".join(said)
+
+
+@contextmanager
+def advisory_lock(connection: connection, *name: str, wait: bool) -> Iterator[bool]:
+    """Hold the session-level lock of that name; yields whether it is held (always, when waiting).
+
+    The lock does not end with a transaction: commit or roll back before leaving the block, or the next holder may not
+    see what was done under it. A connection that dies gives the lock back by itself.
+    """
+    key = int.from_bytes(hashlib.sha256("\x1f".join(name).encode()).digest()[:8], "big", signed=True)
+    held = _lock_statement(connection, "pg_advisory_lock" if wait else "pg_try_advisory_lock", key)
+    try:
+        yield held
+    finally:
+        if held and not connection.closed:
+            if connection.get_transaction_status() == TRANSACTION_STATUS_INERROR:
+                connection.rollback()
+            _lock_statement(connection, "pg_advisory_unlock", key)
+
+
+def _lock_statement(connection: connection, function: str, key: int) -> bool:
+    was_idle = connection.get_transaction_status() == TRANSACTION_STATUS_IDLE
+    with connection.cursor() as cursor:
+        cursor.execute(f"select {function}(%s)", (key,))
+        row = cursor.fetchone()
+    if was_idle and not connection.autocommit:
+        connection.commit()  # a lock must not leave a transaction open while its holder does something else
+    return row is not None and row[0] is not False
+
+
+def _url_parts(url: str) -> dict[str, str]:
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.split("+")[0] not in {"postgresql", "postgres"}:
+        raise DatabaseUnavailable("FRONTDOOR_DATABASE_URL must look like postgresql://user@host:port/name")
+    try:
+        return dict(parse_dsn(f"postgresql://{rest}"))
+    except psycopg2.ProgrammingError:
+        raise DatabaseUnavailable("FRONTDOOR_DATABASE_URL cannot be read as a Postgres address") from None
+
+
+def _dsn(settings: Settings) -> str:
+    server = locate(settings)
+    parts = _url_parts(settings.database_url) if settings.database_url else {}
+    address = {"host": server.host, "port": str(server.port), "dbname": server.name, "user": server.owner}
+    if "password" not in parts and (settings.database_url is None or server.passfile.exists()):
+        address["passfile"] = str(server.passfile)
+    return make_dsn(**{**parts, **address})
+
+
+def _refuse_pinned_time_outside_simulation(opened: connection) -> None:
+    with opened.cursor() as cursor:
+        cursor.execute("select to_regclass('warehouse.simulation') is not null")
+        known = cursor.fetchone()
+        marked = None
+        if known is not None and known[0]:
+            cursor.execute("select 1 from warehouse.simulation")
+            marked = cursor.fetchone()
+    opened.rollback()
+    if marked is None:
+        opened.close()
+        raise DatabaseUnavailable(
+            "FRONTDOOR_NOW is set, but this database is not marked as a simulation: unset it, or use another database."
+        )

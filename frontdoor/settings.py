@@ -1,0 +1,110 @@
+"""Where things are and how the platform behaves: the only reader of the environment.
+
+Everything else takes a `Settings` as an argument, so a test or a second platform on the same machine needs no
+patching of the environment. Secrets are never settings: they are files with mode 0600, named here by path.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+PREFIX = "FRONTDOOR_"
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be read; the message names it and what was expected."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One platform: its folders, its database, how mail leaves it, and how patient it is (seconds)."""
+
+    home: Path
+    landing: Path
+    mail_dir: Path
+    archive: Path
+    database_url: str | None
+    smtp_url: str | None
+    smtp_password_file: Path | None
+    contacts: Path | None
+    now: datetime | None
+    settle_seconds: float
+    sweep_seconds: float
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from `environ` (by default the process's own). Raises `SettingsError`."""
+    source = os.environ if environ is None else environ
+    home = _path(source, "HOME") or Path(".frontdoor").absolute()
+    return Settings(
+        home=home,
+        landing=_path(source, "LANDING") or home / "landing",
+        mail_dir=_path(source, "MAIL_DIR") or home / "mail",
+        archive=home / "archive",
+        database_url=_text(source, "DATABASE_URL"),
+        smtp_url=_text(source, "SMTP_URL"),
+        smtp_password_file=_path(source, "SMTP_PASSWORD_FILE"),
+        contacts=_path(source, "CONTACTS"),
+        now=pinned_now(source),
+        settle_seconds=_seconds(source, "SETTLE_SECONDS", 1.0),
+        sweep_seconds=_seconds(source, "SWEEP_SECONDS", 60.0),
+    )
+
+
+def pinned_now(environ: Mapping[str, str] | None = None) -> datetime | None:
+    """The instant that FRONTDOOR_NOW sets, in UTC, or None when time is the real one."""
+    text = _text(os.environ if environ is None else environ, "NOW")
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{PREFIX}NOW must be an ISO 8601 time such as 2026-03-02T09:00:00Z") from None
+    # An instant without an offset is UTC: the machine's own zone must not change what a simulation does.
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The variables from which a child process reads these same settings (only those that are set)."""
+    values = {
+        "HOME": settings.home,
+        "LANDING": settings.landing,
+        "MAIL_DIR": settings.mail_dir,
+        "DATABASE_URL": settings.database_url,
+        "SMTP_URL": settings.smtp_url,
+        "SMTP_PASSWORD_FILE": settings.smtp_password_file,
+        "CONTACTS": settings.contacts,
+        "NOW": settings.now.isoformat() if settings.now else None,
+        "SETTLE_SECONDS": settings.settle_seconds,
+        "SWEEP_SECONDS": settings.sweep_seconds,
+    }
+    return {PREFIX + name: str(value) for name, value in values.items() if value is not None}
+
+
+def inherited_environment() -> dict[str, str]:
+    """This process's environment without our own settings, for children that `as_environment` is added to."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+
+
+def _text(source: Mapping[str, str], name: str) -> str | None:
+    return source.get(PREFIX + name, "").strip() or None
+
+
+def _path(source: Mapping[str, str], name: str) -> Path | None:
+    text = _text(source, name)
+    return Path(text).expanduser().absolute() if text else None
+
+
+def _seconds(source: Mapping[str, str], name: str, default: float) -> float:
+    text = _text(source, name)
+    if text is None:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise SettingsError(f"{PREFIX}{name} must be a number of seconds, zero or more")
+    return seconds
