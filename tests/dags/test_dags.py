@@ -1,0 +1,84 @@
+"""The DAG files: present, light to parse, one per source, with a runbook. Mend: dags/ and frontdoor/orchestration/."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from frontdoor.contract import load_house
+
+ROOT = Path(__file__).resolve().parents[2]
+DAGS = ROOT / "dags"
+HEAVY = ("great_expectations", "dbt", "pandas")
+
+_PARSE = """
+import json, sys
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from airflow.sdk import DAG
+found = {{}}
+import importlib.util
+for path in sorted(Path({dags!r}).glob("*.py")):
+    spec = importlib.util.spec_from_file_location("dag_" + path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for value in vars(module).values():
+        if isinstance(value, DAG):
+            found[value.dag_id] = {{
+                "doc": value.doc_md or "", "tasks": sorted(value.task_ids), "catchup": value.catchup,
+            }}
+print(json.dumps({{"dags": found, "heavy": [m for m in {heavy!r} if m in sys.modules]}}))
+"""
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    home = tmp_path_factory.mktemp("airflow")
+    run = subprocess.run(
+        [sys.executable, "-c", _PARSE.format(root=str(ROOT), dags=str(DAGS), heavy=HEAVY)],
+        env={**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    return json.loads(run.stdout.strip().splitlines()[-1])
+
+
+def test_every_source_has_a_dag_named_after_it(parsed: dict) -> None:
+    sources = load_house().sources()
+    assert sources, "no feed was found in expectations/"
+    assert {f"feed_{source}" for source in sources} <= parsed["dags"].keys()
+    assert {"warehouse", "alerts", "sweep"} <= parsed["dags"].keys()
+
+
+def test_parsing_imports_no_heavy_library(parsed: dict) -> None:
+    assert parsed["heavy"] == [], "import it inside the function that uses it"
+
+
+def test_every_dag_is_a_runbook_and_never_catches_up(parsed: dict) -> None:
+    assert parsed["dags"]
+    for dag_id, dag in parsed["dags"].items():
+        assert dag["catchup"] is False, dag_id
+        for heading in ("What arrives:", "Who owns it:", "When it fails:", "Run it again:"):
+            assert heading in dag["doc"], f"{dag_id}: its docstring does not say {heading!r}"
+
+
+def test_no_dag_file_takes_a_name_that_dbt_would_import() -> None:
+    files = list(DAGS.glob("*.py"))
+    assert files
+    assert not [path.name for path in files if path.name.startswith("dbt_")]
+
+
+def test_dag_files_hold_no_logic() -> None:
+    for path in DAGS.glob("*.py"):
+        tree = ast.parse(path.read_text())
+        assert not [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)], (
+            f"{path.name} defines functions: logic belongs in frontdoor/, wiring in frontdoor/orchestration/tasks.py"
+        )
