@@ -125,9 +125,7 @@ def send(settings: Settings) -> int:
 def has_unbuilt(settings: Settings) -> bool:
     """Tell whether a published delivery waits for a build."""
     with _connected(settings) as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "select exists (select from intake.deliveries where status = 'published' and built_in is null)"
-        )
+        cursor.execute("select exists (select from intake.deliveries where status = 'published' and built_in is null)")
         return bool(cursor.fetchone()[0])
 
 
@@ -403,7 +401,9 @@ def _lanes_of(connection: Connection, delivery_ids: Collection[int]) -> list[tup
 def _feeds_of(house: House, sources: Collection[str] | None) -> list[str]:
     if sources is None:
         return list(house.feeds)
-    return [feed for source in sources for feed in (house.layouts[source].feeds if source in house.layouts else (source,))]
+    return [
+        feed for source in sources for feed in (house.layouts[source].feeds if source in house.layouts else (source,))
+    ]
 
 
 @contextmanager

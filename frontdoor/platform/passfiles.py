@@ -1,0 +1,43 @@
+"""Passwords in libpq's passfile format, in files that only their owner may read."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Login:
+    """One line of a passfile; `*` in host or port means any."""
+
+    host: str
+    port: str
+    role: str
+    password: str = field(repr=False)
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a 0600 file so that it is never seen half written, nor readable by others for an instant."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.unlink(missing_ok=True)
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    unfinished.rename(path)
+
+
+def write_passfile(path: Path, logins: list[Login]) -> None:
+    """Write `logins`; the passwords are ours and url-safe, so nothing needs escaping."""
+    write_secret(path, "".join(f"{login.host}:{login.port}:*:{login.role}:{login.password}\n" for login in logins))
+
+
+def read_passwords(path: Path) -> dict[str, str]:
+    """role -> password of a file that `write_passfile` wrote; empty when there is none."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    fields = [line.split(":", 4) for line in lines if line and not line.startswith("#")]
+    return {parts[3]: parts[4] for parts in fields if len(parts) == 5}

@@ -1,0 +1,75 @@
+"""Settings and clock. Failing? Look at frontdoor/settings.py and frontdoor/clock.py."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from frontdoor import clock
+from frontdoor import settings as setting
+
+
+def test_nothing_set_puts_everything_below_the_home() -> None:
+    loaded = setting.load({})
+    assert loaded.home == Path(".frontdoor").absolute()
+    assert (loaded.landing, loaded.mail_dir, loaded.archive) == tuple(
+        loaded.home / name for name in ("landing", "mail", "archive")
+    )
+    assert (loaded.database_url, loaded.smtp_url, loaded.now) == (None, None, None)
+    assert (loaded.settle_seconds, loaded.sweep_seconds) == (1, 60)
+
+
+def test_empty_variable_counts_as_absent() -> None:
+    assert setting.load({"FRONTDOOR_DATABASE_URL": " ", "FRONTDOOR_NOW": ""}) == setting.load({})
+
+
+def test_settings_handed_to_a_child_are_the_same_settings(tmp_path: Path) -> None:
+    given = setting.load(
+        {
+            "FRONTDOOR_HOME": str(tmp_path),
+            "FRONTDOOR_MAIL_DIR": str(tmp_path / "elsewhere"),
+            "FRONTDOOR_DATABASE_URL": "postgresql://somebody@somewhere/something",
+            "FRONTDOOR_NOW": "2026-03-29T01:30:00+01:00",
+            "FRONTDOOR_SWEEP_SECONDS": "2.5",
+        }
+    )
+    assert setting.load(setting.as_environment(given)) == given
+
+
+def test_relative_home_becomes_absolute() -> None:
+    assert setting.load({"FRONTDOOR_HOME": "x"}).home == Path("x").absolute()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-03-02T09:00:00Z", datetime(2026, 3, 2, 9, tzinfo=UTC)),
+        ("2026-07-02T09:00:00+01:00", datetime(2026, 7, 2, 8, tzinfo=UTC)),
+        ("2026-03-02T09:00:00", datetime(2026, 3, 2, 9, tzinfo=UTC)),
+    ],
+)
+def test_pinned_time_is_read_as_utc(monkeypatch: pytest.MonkeyPatch, text: str, expected: datetime) -> None:
+    monkeypatch.setenv("FRONTDOOR_NOW", text)
+    assert clock.now() == expected
+    assert clock.now().utcoffset() == timedelta(0)
+
+
+def test_unpinned_time_is_aware_and_present(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FRONTDOOR_NOW", raising=False)
+    before = datetime.now(UTC)
+    assert before <= clock.now() <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("NOW", "yesterday"),
+        ("SETTLE_SECONDS", "soon"),
+        ("SETTLE_SECONDS", "-1"),
+        ("SWEEP_SECONDS", "nan"),
+        ("SWEEP_SECONDS", "inf"),
+    ],
+)
+def test_unreadable_setting_is_refused_by_name(name: str, text: str) -> None:
+    with pytest.raises(setting.SettingsError, match=f"FRONTDOOR_{name}"):
+        setting.load({f"FRONTDOOR_{name}": text})
