@@ -1,1 +1,1 @@
-"""The data platform behind a children's services front door: files land, are checked, and reach people within seconds."""
+"""The data platform behind a children's services front door: files land, are checked, reach people in seconds."""

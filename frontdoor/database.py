@@ -105,7 +105,7 @@ def sqlalchemy_url(settings: Settings) -> str:
 
 
 def safe_error(error: BaseException) -> str:
-    """What may be logged or stored of an error: class, SQLSTATE and constraint, never the text, which carries values."""
+    """What may be logged or stored of an error: class, SQLSTATE, constraint; never its text, which carries values."""
     said = [type(error).__name__]
     if isinstance(error, psycopg2.Error):
         if error.pgcode:

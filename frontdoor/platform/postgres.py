@@ -54,14 +54,22 @@ def start(settings: Settings, *, durable: bool = True, preferred_port: int | Non
         data = home / "postgres"
         install = binaries.find(_major_version_of(data))
         account = binaries.account_for(data)
-        if running_pid(settings) is None:
-            if not (data / "PG_VERSION").exists():
-                _initialise(home, data, install, account, durable)
-            _clear_what_a_crash_left(data)
-            port = _launch(home, data, install, account, durable, preferred_port, say)
-        else:
-            port = _port_in_use(data)
-        return _publish(home, port)
+        if not (data / "PG_VERSION").exists():
+            _initialise(home, data, install, account, durable)
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            if running_pid(settings) is None:
+                _clear_what_a_crash_left(data)
+                _launch(home, data, install, account, durable, preferred_port, say)
+            try:
+                return _publish(home, _port_in_use(data))
+            except (psycopg2.OperationalError, OSError):
+                # A server that was killed a moment ago looks alive, and one whose session was killed is recovering.
+                if time.monotonic() > deadline:
+                    raise DatabaseUnavailable(
+                        f"The embedded Postgres does not answer; its log is {_log(home)}"
+                    ) from None
+                time.sleep(0.1)
 
 
 def stop(settings: Settings) -> bool:
@@ -154,12 +162,11 @@ def _launch(
     durable: bool,
     preferred_port: int | None,
     say: Say,
-) -> int:
+) -> None:
     remembered = preferred_port if preferred_port is not None else _remembered_port(home)
-    log = home / "log" / "postgres.log"
     for _attempt in range(3):  # another program may take the port between our look and the server's bind
         port = choose_port(remembered, "The database's", say)
-        with log.open("ab") as stream:
+        with _log(home).open("ab") as stream:
             child = subprocess.Popen(
                 [
                     *(str(binaries.executable(install, "postgres", account)), "-D", binaries.data_path(data, account)),
@@ -173,9 +180,9 @@ def _launch(
             )
         _started_here.append(child)
         if _wait_until_ready(child, data):
-            return port
+            return
         remembered = 0
-    raise DatabaseUnavailable(f"The embedded Postgres does not start; its log is {log}")
+    raise DatabaseUnavailable(f"The embedded Postgres does not start; its log is {_log(home)}")
 
 
 def _wait_until_ready(child: subprocess.Popen[bytes], data: Path) -> bool:
@@ -278,6 +285,10 @@ def _port_in_use(data: Path) -> int:
         if time.monotonic() > deadline:
             raise DatabaseUnavailable("The embedded Postgres is still recovering; try again in a minute.")
         time.sleep(0.05)
+
+
+def _log(home: Path) -> Path:
+    return home / "log" / "postgres.log"
 
 
 def _remembered_port(home: Path) -> int:
