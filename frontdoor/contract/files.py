@@ -1,0 +1,126 @@
+"""Read YAML with errors that say which file, which key, what was expected, and what to do.
+
+A contract is written by people who are not programmers. `Node` is a mapping together with where it stands, so that every
+question put to it can answer with a place instead of a KeyError.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class ContractError(ValueError):
+    """A declaration under expectations/ or a seed is wrong; the message says where and what to write instead."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A mapping read from a file, and where it stands there."""
+
+    file: str
+    place: str
+    value: Mapping[str, Any]
+
+    def wrong(self, key: str, expected: str) -> ContractError:
+        """An error for this key, ready to raise."""
+        came = "nothing" if key not in self.value else f"{self.value[key]!r:.80}"
+        place = f"{self.place}.{key}" if self.place else key
+        return ContractError(f"{self.file}: {place}: expected {expected}, found {came}")
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """A text that is not empty."""
+        value = self.value.get(key, default)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(value, str) or (not value.strip() and default is None):
+            raise self.wrong(key, "a text")
+        return value.strip()
+
+    def optional_text(self, key: str) -> str | None:
+        """A text, or None when the key is absent or null."""
+        return None if self.value.get(key) is None else self.text(key)
+
+    def word(self, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
+        """One of a closed list of words."""
+        value = self.value.get(key, default)
+        if value not in allowed:
+            raise self.wrong(key, f"one of {', '.join(allowed)}")
+        return str(value)
+
+    def flag(self, key: str) -> bool:
+        """True or false; absent is false."""
+        value = self.value.get(key, False)
+        if not isinstance(value, bool):
+            raise self.wrong(key, "true or false")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts; absent is empty."""
+        value = self.value.get(key) or []
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.wrong(key, "a list of texts")
+        return tuple(value)
+
+    def mapping(self, key: str) -> "Node":
+        """A mapping below this one; absent is empty."""
+        value = self.value.get(key) or {}
+        if not isinstance(value, dict):
+            raise self.wrong(key, "a mapping")
+        return Node(self.file, f"{self.place}.{key}" if self.place else key, value)
+
+    def text_mapping(self, key: str) -> dict[str, str]:
+        """A mapping from text to text; absent is empty. YAML's bare true, no and 1 are refused: they want quotes."""
+        node = self.mapping(key)
+        for name, value in node.value.items():
+            if not isinstance(name, str) or not isinstance(value, str):
+                raise ContractError(f"{self.file}: {node.place}: expected texts (in quotes where YAML reads a number, "
+                                    f"a date or yes/no), found {name!r:.80}: {value!r:.80}")
+        return dict(node.value)
+
+    def nodes(self, key: str, named_by: str) -> Iterator["Node"]:
+        """The mappings of a list, each placed by what `named_by` says of it."""
+        value = self.value.get(key) or []
+        if not isinstance(value, list):
+            raise self.wrong(key, "a list")
+        for position, item in enumerate(value, start=1):
+            place = f"{self.place}.{key}" if self.place else key
+            if not isinstance(item, dict):
+                raise ContractError(f"{self.file}: {place}[{position}]: expected a mapping, found {item!r:.80}")
+            yield Node(self.file, f"{place}[{item.get(named_by, position)}]", item)
+
+    def day(self, key: str) -> date | None:
+        """A date (YYYY-MM-DD), or None when the key is absent or null."""
+        value = self.value.get(key)
+        if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
+            return value
+        raise self.wrong(key, "a date written YYYY-MM-DD")
+
+    def custom(self) -> "Node":
+        """The standard's `customProperties` (a list of property and value) as a mapping."""
+        found: dict[str, Any] = {}
+        for item in self.nodes("customProperties", "property"):
+            name = item.text("property")
+            if name in found:
+                raise ContractError(f"{item.file}: {item.place}: expected each custom property once, found it twice")
+            found[name] = item.value.get("value")
+        return Node(self.file, f"{self.place}.customProperties" if self.place else "customProperties", found)
+
+
+def read_yaml(path: Path, root: Path) -> Node:
+    """The mapping in a YAML file, placed by its path below `root`."""
+    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+    try:
+        value = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark else ""
+        raise ContractError(f"{name}:{line} expected YAML, found {getattr(error, 'problem', 'something else')}") from None
+    if not isinstance(value, dict):
+        raise ContractError(f"{name}: expected a mapping at the top, found {type(value).__name__}")
+    return Node(name, "", value)

@@ -1,0 +1,197 @@
+"""What a contract, a sender and a layout are, once read: immutable, and with no file, table or tool in sight.
+
+A `Feed` is what we ask for. An `Agency` is who sends. An `AgencyFeed` is how one agency sends one feed, from one day to
+another: its headers, its labels, its dates. A `Layout` is a published format that supplies one or more feeds. The `House`
+holds them all. Nothing here is cached or changed after loading, so a task that loads the house judges by what it loaded.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from types import MappingProxyType
+from typing import Any
+
+KINDS = ("string", "code", "date", "timestamp", "integer", "narrative")
+NEEDS = ("required", "applicable", "expected", "optional")
+CLASSIFICATIONS = ("identifying", "sensitive", "internal", "restricted")
+SEVERITIES = ("critical", "warning", "info")
+SCOPES = ("file", "record", "delivery", "history")
+RECIPIENT_ROLES = ("liaison", "head_of_service", "team_manager", "data_engineer")
+AGENCY_KINDS = ("police", "education", "health", "housing", "council", "public")
+DELIVERY_MODES = ("increment", "snapshot")
+# The words of the standard (ODCS 3.1). A sufficiency rule is `completeness` there and `sufficiency` in our scores.
+DIMENSIONS = ("accuracy", "completeness", "conformity", "consistency", "coverage", "timeliness", "uniqueness")
+SCORE_DIMENSIONS = (*DIMENSIONS, "sufficiency")
+
+
+@dataclass(frozen=True)
+class Property:
+    """One field of a feed."""
+
+    name: str
+    kind: str
+    is_list: bool
+    need: str
+    classification: str
+    code_list: str | None
+    is_technical: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class Element:
+    """One thing a decision-maker must know, as three SQL conditions over the read columns. Not applicable wins over
+    present, present over unknown with a reason; what is left is missing."""
+
+    name: str
+    applies_when: str
+    present_when: str
+    unknown_when: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule. `title` is neutral and may stand in an e-mail; `sentence` is what the sender reads behind the link."""
+
+    rule_id: str
+    feed: str
+    severity: str
+    dimension: str
+    score_dimension: str
+    scope: str
+    sentence: str
+    what_to_do: str
+    recipient_role: str
+    applies_to: tuple[str, ...]
+    expectation_type: str
+    expectation: Mapping[str, Any]
+    title: str = ""
+
+    def applies(self, agency: "Agency", source: str) -> bool:
+        """Whether the rule is put to files of this sender and source.
+
+        `applies_to` may name agency kinds, sources, or both; where it names kinds the agency must be one of them, where
+        it names sources the file must have come by one of them.
+        """
+        kinds = [word for word in self.applies_to if word in AGENCY_KINDS]
+        sources = [word for word in self.applies_to if word not in AGENCY_KINDS]
+        return (not kinds or agency.kind in kinds) and (not sources or source in sources)
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One kind of record that agencies send us: its fields, its rules, and what must be known to decide."""
+
+    code: str
+    title: str
+    version: str
+    delivery_mode: str
+    worklist: str | None
+    timezone: str
+    key_properties: tuple[str, ...]
+    child_properties: tuple[str, ...]
+    reference_property: str
+    properties: tuple[Property, ...]
+    elements: tuple[Element, ...]
+    rules: tuple[Rule, ...]
+    service_levels: Mapping[str, Any]
+
+    def property(self, name: str) -> Property:
+        """The property of that name."""
+        return next(prop for prop in self.properties if prop.name == name)
+
+    def rule(self, rule_id: str) -> Rule:
+        """The rule of that id."""
+        return next(rule for rule in self.rules if rule.rule_id == rule_id)
+
+
+@dataclass(frozen=True)
+class Agency:
+    """Who sends. Roles, never people."""
+
+    code: str
+    name: str
+    kind: str
+    area_code: str
+    timezone: str
+    calendar: str
+    liaison_role: str
+
+
+@dataclass(frozen=True)
+class AgencyFeed:
+    """How one agency sends one feed by one source between two days (`valid_to` is the last day, or None).
+
+    `headers` maps the sender's header (compared by `normalised`) to a property; a contract's own property names are
+    always understood besides. `codes` maps, per code list, the sender's label (compared by `normalised`) to a code.
+    Dates and time stamps are written as in `to_date` and `to_timestamp`: YYYY, MM, DD, HH24, MI, SS, Mon.
+    """
+
+    agency: str
+    feed: str
+    source: str
+    version: str
+    valid_from: date
+    valid_to: date | None
+    format: str
+    headers: Mapping[str, str]
+    codes: Mapping[str, Mapping[str, str]]
+    list_separator: str
+    date_formats: tuple[str, ...]
+    timestamp_formats: tuple[str, ...]
+    waived_rules: tuple[str, ...] = ()
+    tightened: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A published format that supplies one or more feeds. `mapping`: feed -> where its records and fields are."""
+
+    code: str
+    title: str
+    feeds: tuple[str, ...]
+    format: str
+    mapping: Mapping[str, Mapping[str, Any]]
+    timezone: str
+
+
+@dataclass(frozen=True)
+class House:
+    """Everything that is declared under `expectations/`."""
+
+    feeds: Mapping[str, Feed]
+    agencies: Mapping[str, Agency]
+    layouts: Mapping[str, Layout]
+    agency_feeds: tuple[AgencyFeed, ...]
+    file_rules: tuple[Rule, ...]
+
+    def agency_feed(self, agency: str, source: str, feed: str, on: date) -> AgencyFeed | None:
+        """How the agency sends the feed by the source on a day; None if nothing is agreed for that day."""
+        for agreed in self.agency_feeds:
+            if (agreed.agency, agreed.source, agreed.feed) != (agency, source, feed):
+                continue
+            if agreed.valid_from <= on and (agreed.valid_to is None or on <= agreed.valid_to):
+                return agreed
+        return None
+
+    def sources(self) -> tuple[str, ...]:
+        """Every feed and layout: the names of landing folders and of the feeds' DAGs."""
+        return (*sorted(self.feeds), *sorted(self.layouts))
+
+    def accepts(self, agency: str, source: str) -> bool:
+        """Whether this agency has ever agreed to send by this source."""
+        return any(agreed.agency == agency and agreed.source == source for agreed in self.agency_feeds)
+
+    def rules_of(self, feed: str) -> tuple[Rule, ...]:
+        """The feed's own rules; the rules of files stand in `file_rules`."""
+        return self.feeds[feed].rules
+
+
+def normalised(text: str) -> str:
+    """The form in which headers and labels are compared: lower case, letters and digits only, one space between words.
+
+    Beyond spaces and case this also takes away what spreadsheets and people put around a label: a byte order mark,
+    no-break spaces, curly quotes, underscores, hyphens, brackets, a trailing colon or star.
+    """
+    kept = "".join(char if char.isalnum() else " " for char in text.casefold() if char not in "'\u2018\u2019\ufeff")
+    return " ".join(kept.split())

@@ -1,0 +1,137 @@
+"""Who sends and how: agencies, what each agreed per feed, published layouts, and the rules that hold for any file.
+
+An agency file holds differences only, as dated versions. What a published layout fixes (dates, code spellings) is taken
+from the layout; the agency's own wins where both say something.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from types import MappingProxyType
+
+from frontdoor.contract import model
+from frontdoor.contract.feed import parse_rule
+from frontdoor.contract.files import ContractError, Node
+
+DATE_FORMATS = ("YYYY-MM-DD", "DD/MM/YYYY")
+TIMESTAMP_FORMATS = ("YYYY-MM-DD HH24:MI:SS", "YYYY-MM-DD HH24:MI", "DD/MM/YYYY HH24:MI:SS", "DD/MM/YYYY HH24:MI")
+
+
+def parse_agency(document: Node) -> model.Agency:
+    """The agency that a file of `expectations/agencies/` describes."""
+    return model.Agency(
+        code=document.text("code"),
+        name=document.text("name"),
+        kind=document.word("kind", model.AGENCY_KINDS),
+        area_code=document.text("area_code"),
+        timezone=document.text("timezone"),
+        calendar=document.text("calendar"),
+        liaison_role=document.text("liaison_role"),
+    )
+
+
+def parse_layout(document: Node) -> model.Layout:
+    """The layout that a file of `expectations/layouts/` describes."""
+    feeds = document.mapping("feeds")
+    for code in feeds.value:
+        record = feeds.mapping(code)
+        record.text("record")
+        record.text_mapping("fields")
+    return model.Layout(
+        code=document.text("code"),
+        title=document.text("title"),
+        feeds=tuple(feeds.value),
+        format=document.text("format"),
+        mapping=MappingProxyType({code: MappingProxyType(feeds.mapping(code).value) for code in feeds.value}),
+        timezone=document.text("timezone"),
+    )
+
+
+def parse_agency_feeds(
+    document: Node, feed: model.Feed, agencies: Mapping[str, model.Agency], layouts: Mapping[str, model.Layout]
+) -> tuple[model.AgencyFeed, ...]:
+    """The dated versions in a file of `expectations/<feed>/agencies/`."""
+    agency = document.text("agency")
+    if agency not in agencies:
+        raise document.wrong("agency", f"a file expectations/agencies/{agency}.yaml")
+    versions = tuple(_version(node, agency, feed, layouts) for node in document.nodes("versions", "version"))
+    if not versions:
+        raise document.wrong("versions", "at least one dated version")
+    _refuse_overlap(document, versions)
+    return versions
+
+
+def parse_file_rules(document: Node) -> tuple[model.Rule, ...]:
+    """The rules that a reader checks before there are rows."""
+    return tuple(parse_rule(node, "file", {}) for node in document.nodes("quality", "id"))
+
+
+def _version(
+    node: Node, agency: str, feed: model.Feed, layouts: Mapping[str, model.Layout]
+) -> model.AgencyFeed:
+    source = node.text("source", feed.code)
+    if source != feed.code and (source not in layouts or feed.code not in layouts[source].feeds):
+        raise node.wrong("source", f"{feed.code}, or a layout that supplies {feed.code}")
+    fixed = Node(source, "", layouts[source].mapping[feed.code] if source in layouts else {})
+    valid_from = node.day("valid_from")
+    if valid_from is None:
+        raise node.wrong("valid_from", "a date written YYYY-MM-DD")
+    return model.AgencyFeed(
+        agency=agency,
+        feed=feed.code,
+        source=source,
+        version=node.text("version"),
+        valid_from=valid_from,
+        valid_to=node.day("valid_to"),
+        format=node.text("format"),
+        headers=MappingProxyType(_headers(node, feed)),
+        codes=MappingProxyType(_codes(fixed, feed) | _codes(node, feed)),
+        list_separator=str(node.value.get("list_separator", fixed.value.get("list_separator", ";"))),
+        date_formats=node.texts("date_formats") or fixed.texts("date_formats") or DATE_FORMATS,
+        timestamp_formats=node.texts("timestamp_formats") or fixed.texts("timestamp_formats") or TIMESTAMP_FORMATS,
+        waived_rules=node.texts("waived_rules"),
+        tightened=MappingProxyType(_tightened(node, feed)),
+    )
+
+
+def _headers(node: Node, feed: model.Feed) -> dict[str, str]:
+    names = {prop.name for prop in feed.properties}
+    headers = node.text_mapping("headers")
+    seen: dict[str, str] = {}
+    for header, name in headers.items():
+        if name not in names:
+            raise ContractError(f"{node.file}: {node.place}.headers: expected a property of {feed.code}, found {name}")
+        if seen.setdefault(model.normalised(header), name) != name:
+            raise ContractError(f"{node.file}: {node.place}.headers: expected one property for {header!r}, found two")
+    return headers
+
+
+def _codes(node: Node, feed: model.Feed) -> dict[str, Mapping[str, str]]:
+    lists = {prop.code_list for prop in feed.properties}
+    codes = node.mapping("codes")
+    for name in codes.value:
+        if name not in lists:
+            raise ContractError(f"{node.file}: {codes.place}: expected a code list used by {feed.code}, found {name}")
+    return {name: MappingProxyType(codes.text_mapping(name)) for name in codes.value}
+
+
+def _tightened(node: Node, feed: model.Feed) -> dict[str, str]:
+    tightened = node.text_mapping("tightened")
+    known = {rule.rule_id for rule in feed.rules}
+    for rule_id in (*tightened, *node.texts("waived_rules")):
+        if rule_id not in known:
+            raise ContractError(f"{node.file}: {node.place}: expected a rule of {feed.code}, found {rule_id}")
+    for rule_id, severity in tightened.items():
+        if severity not in model.SEVERITIES:
+            raise ContractError(f"{node.file}: {node.place}.tightened.{rule_id}: expected one of "
+                                f"{', '.join(model.SEVERITIES)}, found {severity}")
+    return tightened
+
+
+def _refuse_overlap(document: Node, versions: tuple[model.AgencyFeed, ...]) -> None:
+    last: dict[str, model.AgencyFeed] = {}
+    for version in sorted(versions, key=lambda each: (each.source, each.valid_from)):
+        before = last.get(version.source)
+        if before and (before.valid_to or date.max) >= version.valid_from:
+            raise ContractError(f"{document.file}: versions: expected one version per day, found {before.version} and "
+                                f"{version.version} on {version.valid_from}; end the first with valid_to")
+        last[version.source] = version
