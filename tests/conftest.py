@@ -3,7 +3,6 @@
 One embedded server serves the whole run; each test module gets a fresh database, copied from a migrated one.
 """
 
-import importlib
 import shutil
 import signal
 import tempfile
@@ -106,17 +105,12 @@ def _settings_of(server: Settings, name: str, home: Path) -> Settings:
 
 
 def _migrate(settings: Settings) -> None:
+    from frontdoor import warehouse
+
     opened = connections.connect(settings)
-    migrate = getattr(importlib.import_module("frontdoor.warehouse"), "migrate", _apply_files)
-    migrate(opened)
+    warehouse.migrate(opened)
     opened.commit()
     opened.close()
-
-
-def _apply_files(opened: psycopg2.extensions.connection) -> None:
-    with opened.cursor() as cursor:
-        for path in sorted(Path("frontdoor/warehouse/migrations").glob("*.sql")):
-            cursor.execute(path.read_text(encoding="utf-8"))
 
 
 def _end_servers_of_killed_runs() -> None:
