@@ -1,23 +1,19 @@
-"""The catalogue of checks, published from the contracts: every rule of every contract version, and who is told what to do.
+"""The catalogue of checks, published from the contracts: every rule of every version, and who is told what to do.
 
-Rules of the file (FIL-nnn) are published once per contract version, because a finding names the version that judged its delivery.
+Rules of the file (FIL-nnn) are published once per contract version, because a finding names the version that judged
+its delivery.
 """
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
-if TYPE_CHECKING:
-    from frontdoor.contract import House
+from frontdoor.contract import House
 
 ANY_FEED = "any"
 
 
 def publish_checks(connection: Connection, house: House) -> None:
-    """Upsert quality.checks and quality.sufficiency_elements; rows of former versions stay. Commits."""
+    """Upsert quality.checks; rules of former versions stay. Commits."""
     checks = {}
     for feed in house.feeds.values():
         for rule, of_feed in [(r, feed.code) for r in feed.rules] + [(r, ANY_FEED) for r in house.file_rules]:
@@ -25,17 +21,13 @@ def publish_checks(connection: Connection, house: House) -> None:
                 *(rule.rule_id, feed.version, of_feed, rule.severity, rule.dimension, rule.score_dimension),
                 *(rule.scope, rule.recipient_role, rule.sentence, rule.what_to_do),
             )
-    elements = [
-        (feed.code, feed.version, position, element.name)
-        for feed in house.feeds.values()
-        for position, element in enumerate(feed.elements, start=1)
-    ]
     with connection.cursor() as cursor:
         execute_values(
             cursor,
             """
             insert into quality.checks (
-                rule_id, contract_version, feed, severity, dimension, score_dimension, scope, recipient_role, sentence, what_to_do
+                rule_id, contract_version, feed, severity, dimension, score_dimension,
+                scope, recipient_role, sentence, what_to_do
             ) values %s
             on conflict (rule_id, contract_version) do update set
                 feed = excluded.feed, severity = excluded.severity, dimension = excluded.dimension,
@@ -43,13 +35,5 @@ def publish_checks(connection: Connection, house: House) -> None:
                 recipient_role = excluded.recipient_role, sentence = excluded.sentence, what_to_do = excluded.what_to_do
             """,
             sorted(checks.values()),
-        )
-        execute_values(
-            cursor,
-            """
-            insert into quality.sufficiency_elements (feed, contract_version, position, element) values %s
-            on conflict (feed, contract_version, position) do update set element = excluded.element
-            """,
-            elements,
         )
     connection.commit()

@@ -4,20 +4,15 @@ Both are partitioned by the month received, and change by adding columns only: w
 its shape. A partition is made when it is first needed (`raw.ensure_partition`, also callable from SQL).
 """
 
-from __future__ import annotations
-
 import re
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import clock, database
-
-if TYPE_CHECKING:
-    from frontdoor.contract import Feed, House, Property
+from frontdoor.contract import Feed, House, Property
 
 LINEAGE = {
     "_agency_code": "text not null",
@@ -50,7 +45,8 @@ class ContractChangesType(RuntimeError):
 
 
 def ensure_raw_tables(connection: Connection, house: House) -> None:
-    """Make the tables of every feed, add the columns that contracts have gained, and the partitions of now and next month.
+    """Make the tables of every feed, add the columns that contracts have gained, and the partitions of now and next
+    month.
 
     Commits per feed. Raises `ContractChangesType` when a contract changes what a column holds; drops nothing, ever.
     """
@@ -107,7 +103,8 @@ def _ensure(cursor: Cursor, name: str, columns: dict[str, str], indexes: tuple[s
         )
         cursor.execute(
             sql.SQL(
-                "create table {} ({}, primary key (_delivery_id, _record_no, _received_at)) partition by range (_received_at)"
+                "create table {} ({}, primary key (_delivery_id, _record_no, _received_at))"
+                " partition by range (_received_at)"
             ).format(table, definition)
         )
         for column in indexes:
@@ -116,10 +113,13 @@ def _ensure(cursor: Cursor, name: str, columns: dict[str, str], indexes: tuple[s
     for column, type_ in columns.items():
         bare = type_.split(" not null")[0].replace("timestamptz", "timestamp with time zone")
         if column not in there:
-            cursor.execute(sql.SQL("alter table {} add column {} {}").format(table, sql.Identifier(column), sql.SQL(type_)))
+            cursor.execute(
+                sql.SQL("alter table {} add column {} {}").format(table, sql.Identifier(column), sql.SQL(type_))
+            )
         elif there[column] != bare:
             raise ContractChangesType(
-                f"The contract of {name} makes {column} {bare}, but the table holds {there[column]}: give the property a new name."
+                f"The contract of {name} makes {column} {bare}, but the table holds {there[column]}:"
+                " give the property a new name."
             )
 
 

@@ -1,27 +1,24 @@
 """reference.*: constants as dated rows, mirrored from dbt_project/seeds and from the agency files.
 
-Every CSV becomes the table of its name: rows are upserted by the table's key, and rows that left the file leave the table,
-in one transaction, so that no reader ever meets an empty table (dbt's own seeds truncate). An empty cell is null, or the
-column's default where it has one. The calendar is computed from the holidays: working days counted once, subtracted ever after.
+Every CSV becomes the table of its name: rows are upserted by the table's key, and rows that left the file leave the
+table, in one transaction, so that no reader ever meets an empty table (dbt's own seeds truncate). An empty cell is
+null, or the column's default where it has one. The calendar is computed from the holidays: working days counted once,
+subtracted ever after.
 """
-
-from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import database
-
-if TYPE_CHECKING:
-    from frontdoor.contract import House
+from frontdoor.contract import House
 
 SEEDS = Path(__file__).parents[2] / "dbt_project" / "seeds"
 # The years for which holidays.csv is complete.
@@ -88,7 +85,9 @@ def mirror(cursor: Cursor, table: str, columns: Sequence[str], rows: Iterable[Se
     known, key = _columns(cursor, table), _key(cursor, table)
     strange = set(columns) - set(known)
     if not known or strange:
-        raise SeedUnreadable(f"reference.{table} has no {'column ' + min(strange) if known else 'table'}: add a migration.")
+        raise SeedUnreadable(
+            f"reference.{table} has no {'column ' + min(strange) if known else 'table'}: add a migration."
+        )
     staged = sql.Identifier(f"mirror_{table}")
     target = sql.Identifier("reference", table)
     cursor.execute(
@@ -104,14 +103,14 @@ def mirror(cursor: Cursor, table: str, columns: Sequence[str], rows: Iterable[Se
     copy = sql.SQL("copy {} ({}) from stdin (format csv, null '\\N')").format(staged, _list(columns))
     cursor.copy_expert(copy.as_string(cursor.connection), buffer)
     for column in columns:
-        if known[column] is not None:
+        if default := known[column]:
             cursor.execute(
                 sql.SQL("update {0} set {1} = {2} where {1} is null").format(
-                    staged, sql.Identifier(column), sql.SQL(known[column])
+                    staged, sql.Identifier(column), sql.SQL(default)
                 )
             )
     others = [column for column in columns if column not in key]
-    on_conflict = sql.SQL("do nothing")
+    on_conflict: sql.Composable = sql.SQL("do nothing")
     if others:
         on_conflict = sql.SQL("do update set {} where ({}) is distinct from ({})").format(
             sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column)) for column in others),
@@ -162,7 +161,8 @@ def _columns(cursor: Cursor, table: str) -> dict[str, str | None]:
         """
         select attributes.attname, pg_get_expr(defaults.adbin, defaults.adrelid)
         from pg_attribute as attributes
-        left join pg_attrdef as defaults on attributes.attrelid = defaults.adrelid and attributes.attnum = defaults.adnum
+        left join pg_attrdef as defaults
+            on attributes.attrelid = defaults.adrelid and attributes.attnum = defaults.adnum
         where attributes.attrelid = to_regclass(%s) and attributes.attnum > 0 and not attributes.attisdropped
         """,
         (f'reference."{table}"',),

@@ -28,7 +28,8 @@ class MigrationChanged(RuntimeError):
 
 
 def migrate(connection: Connection, folder: Path = MIGRATIONS) -> list[str]:
-    """Apply what is not applied yet, in the order of the names; each file commits with its row. Returns the names applied.
+    """Apply what is not applied yet, in the order of the names; each file commits with its row. Returns the names
+    applied.
 
     Raises `MigrationChanged`, or psycopg2's error of the statement that failed (that file is then rolled back).
     """

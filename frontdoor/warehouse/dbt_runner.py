@@ -1,0 +1,236 @@
+"""The only place that runs dbt: in this process, with the manifest kept, and with its mouth shut.
+
+A message of dbt may carry a value of a record (an error of the database quotes what it choked on). So dbt writes no
+log file, no run results and nothing to the console; messages are looked at here, in memory, only to tell a lock that
+was waited for too long from a model that is wrong, and what leaves this module is node names and states. Target and
+logs lie below HOME/dbt.
+
+A model that gave up on a lock, or lost a deadlock, is run again. Models that were skipped because one before them
+failed are run once more without it: they then speak of what did arrive, and the safety net of the rest.
+
+dbt takes its connection from the environment (profiles.yml); it is set while dbt runs and put back afterwards.
+PGOPTIONS carries what every session of dbt needs: UTC, and no endless waiting for a lock that a reader holds.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+from psycopg2.extensions import connection as Connection
+
+from frontdoor import database
+from frontdoor.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+WHOLE_PROJECT = "(the whole project)"
+THREADS = 4
+LOCK_PAUSES = (0.2, 1.0, 3.0)
+# Parts of Postgres's own messages, which are the same for any data; dbt keeps no SQLSTATE.
+PASSING_TROUBLE = ("lock timeout", "deadlock detected", "tuple concurrently", "could not obtain lock")
+SESSION = "-c TimeZone=UTC -c lock_timeout=5s -c client_connection_check_interval=2s"
+
+_manifests: dict[tuple[Any, ...], Any] = {}
+_environment = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of each node, by name; `feeds_of`: the feeds whose news a node takes in."""
+
+    succeeded: frozenset[str] = frozenset()
+    failed: frozenset[str] = frozenset()
+    feeds_of: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def is_void(self) -> bool:
+        """Tell whether dbt did not run at all."""
+        return WHOLE_PROJECT in self.failed
+
+    def feeds_failed(self) -> frozenset[str]:
+        """The feeds of which some model did not take in the news."""
+        return frozenset().union(*(self.feeds_of.get(name, frozenset()) for name in self.failed))
+
+
+@dataclass(frozen=True)
+class Dbt:
+    """dbt for one database: where it finds the project, where it may write, how it connects."""
+
+    project: Path
+    folder: Path
+    variables: Mapping[str, str]
+
+    def run_models(self) -> Outcome:
+        """Run every model once; see the module for what is run again. Raises nothing that dbt raises."""
+        states, manifest = self._invoke("run")
+        if manifest is None:
+            return Outcome(failed=frozenset({WHOLE_PROJECT}))
+        for pause in LOCK_PAUSES:
+            waiting = {name for name, state in states.items() if state == "try_again"}
+            if not waiting:
+                break
+            sleep(pause)
+            again = waiting | {name for name, state in states.items() if state == "skipped"}
+            states |= self._invoke("run", sorted(again))[0]
+        skipped = {name for name, state in states.items() if state == "skipped"}
+        if skipped:
+            states |= self._invoke("run", sorted(skipped))[0]
+        succeeded = frozenset(name for name, state in states.items() if state == "success")
+        return Outcome(succeeded, frozenset(states) - succeeded, _feeds_of(manifest))
+
+    def run_tests(self, names: Collection[str]) -> Outcome:
+        """Run these data tests. A test that could not be run counts as failed: it is a finding about us."""
+        states, manifest = self._invoke("test", sorted(names))
+        if manifest is None:
+            return Outcome(failed=frozenset({WHOLE_PROJECT}))
+        succeeded = frozenset(name for name, state in states.items() if state == "success")
+        return Outcome(succeeded, frozenset(states) - succeeded)
+
+    def test_names(self) -> list[str]:
+        """The data tests of the project, by name."""
+        manifest = self.manifest()
+        if manifest is None:
+            return []
+        return sorted(node.name for node in manifest.nodes.values() if node.resource_type == "test")
+
+    def manifest(self) -> Any:
+        """The parsed project, kept in the process until a file of it changes; None when it cannot be parsed."""
+        # The parsed project holds the name of the database; what only connections need does not matter to it.
+        address = [value for name, value in sorted(self.variables.items()) if name.startswith("FRONTDOOR_DBT_")]
+        key = (self.project, *address, _signature(self.project))
+        if key not in _manifests:
+            from dbt.cli.main import dbtRunner
+
+            with self._connected():
+                parsed = dbtRunner().invoke(["parse", *self._options()])
+            if not parsed.success:
+                log.error("dbt cannot read its project: %s", type(parsed.exception).__name__)
+                return None
+            _manifests.clear()
+            _manifests[key] = parsed.result
+        return _manifests[key]
+
+    def _invoke(self, command: str, select: Sequence[str] = ()) -> tuple[dict[str, str], Any]:
+        """State by node name (success, error, skipped, try_again), and the manifest; no manifest: dbt did not run."""
+        try:
+            manifest = self.manifest()
+            if manifest is None:
+                return {}, None
+            from dbt.cli.main import dbtRunner
+
+            arguments = [command, *self._options(), "--threads", str(THREADS)]
+            arguments += ["--select", *select] if select else []
+            with self._connected():
+                done = dbtRunner(manifest=manifest).invoke(arguments)
+        except Exception as error:  # dbt that cannot be imported, or breaks: the safety net holds
+            log.error("dbt did not run: %s", database.safe_error(error))
+            return {}, None
+        if done.exception is not None or done.result is None:
+            log.error("dbt did not run: %s", type(done.exception).__name__)
+            return {}, None
+        return {result.node.name: _state(result) for result in done.result.results}, manifest
+
+    def _options(self) -> list[str]:
+        return [
+            *("--project-dir", str(self.project), "--profiles-dir", str(PROJECT)),
+            *("--target-path", str(self.folder / "target"), "--log-path", str(self.folder / "log")),
+            *("--log-level", "none", "--log-level-file", "none", "--no-write-json", "--no-print", "--quiet"),
+            *("--no-send-anonymous-usage-stats", "--no-version-check", "--no-use-colors", "--cache-selected-only"),
+        ]
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        with _environment:
+            before = {name: os.environ.get(name) for name in self.variables}
+            os.environ.update(self.variables)
+            try:
+                yield
+            finally:
+                for name, value in before.items():
+                    if value is None:
+                        os.environ.pop(name, None)
+                    else:
+                        os.environ[name] = value
+
+
+def dbt_for(settings: Settings, connection: Connection | None = None, project: Path = PROJECT) -> Dbt:
+    """dbt for the database of these settings, connecting as `connection` does where one is given."""
+    server = database.locate(settings)
+    variables = {
+        "FRONTDOOR_DBT_HOST": server.host,
+        "FRONTDOOR_DBT_PORT": str(server.port),
+        "FRONTDOOR_DBT_NAME": server.name,
+        "FRONTDOOR_DBT_USER": server.owner,
+        "PGPASSFILE": str(server.passfile),
+        "PGOPTIONS": SESSION,
+        "DO_NOT_TRACK": "1",
+    }
+    if connection is not None:
+        if connection.info.password and not server.passfile.exists():
+            variables["PGPASSWORD"] = connection.info.password
+        encryption = {
+            "PGSSLMODE": "sslmode",
+            "PGSSLROOTCERT": "sslrootcert",
+            "PGSSLCERT": "sslcert",
+            "PGSSLKEY": "sslkey",
+        }
+        parameters = connection.info.dsn_parameters
+        variables |= {name: parameters[key] for name, key in encryption.items() if parameters.get(key)}
+    return Dbt(project=project, folder=settings.home / "dbt", variables=variables)
+
+
+def _state(result: Any) -> str:
+    status = str(result.status)
+    if status in ("success", "pass", "warn"):
+        return "success"
+    if status == "skipped":
+        return "skipped"
+    message = str(result.message or "")
+    return "try_again" if any(sign in message for sign in PASSING_TROUBLE) else "error"
+
+
+def _feeds_of(manifest: Any) -> dict[str, frozenset[str]]:
+    """Node name -> the feeds whose raw tables lie above it."""
+    feeds: dict[str, frozenset[str]] = {}
+
+    def above(unique_id: str) -> frozenset[str]:
+        if unique_id not in feeds:
+            feeds[unique_id] = frozenset()
+            source = manifest.sources.get(unique_id)
+            if source is not None and source.schema == "raw":
+                feeds[unique_id] = frozenset({source.identifier.removesuffix("_read")})
+            else:
+                parents = manifest.parent_map.get(unique_id, [])
+                feeds[unique_id] = frozenset().union(*(above(parent) for parent in parents))
+        return feeds[unique_id]
+
+    return {
+        node.name: above(unique_id)
+        for unique_id, node in manifest.nodes.items()
+        if node.resource_type == "model" and _takes_in_news(node)
+    }
+
+
+def _takes_in_news(node: Any) -> bool:
+    """Tell whether a failure of the node must be made good with the same news: the next build makes the others
+    whole."""
+    return node.schema in ("staging", "core", "worklists") and node.config.incremental_strategy != "replace_all"
+
+
+def _signature(project: Path) -> tuple[int, int]:
+    """Changes when a file of the project does."""
+    stamps = [
+        path.stat().st_mtime_ns
+        for path in project.rglob("*")
+        if path.suffix in (".sql", ".yml", ".yaml", ".csv", ".md")
+    ]
+    return len(stamps), max(stamps, default=0)
