@@ -6,6 +6,7 @@ by a free one when somebody else has it. How root is handled is told in `postgre
 in `postgres_options`.
 """
 
+import dataclasses
 import fcntl
 import json
 import os
@@ -103,7 +104,7 @@ def running_pid(settings: Settings) -> int | None:
 
 def superuser_connection(settings: Settings, name: str = "postgres") -> "psycopg2.extensions.connection":
     """A connection as the server's administrator, autocommit on: for roles and databases, never for data."""
-    server = database.locate(settings)
+    server = database.locate(dataclasses.replace(settings, database_url=None))
     opened = psycopg2.connect(
         host=server.host,
         port=server.port,
