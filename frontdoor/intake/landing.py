@@ -1,0 +1,142 @@
+"""Which files in the landing zone are whole, and what else lies there.
+
+A file is whole when it was renamed into place, or when it has stood still for the settle time and nobody has it open
+for writing. Renaming shows in the inode: the time of its last change (ctime) is later than that of its last write
+(mtime), or the landing watch saw it happen. Standing still is told by the clock of the file system, which is not always
+ours. A mistake costs little: a taken file is looked at again before it is deleted, and one that grew is a new file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import stat
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+TAKEN = ".taken"
+SET_ASIDE = ".set_aside"
+TEMPORARY_SUFFIXES = (".part", ".tmp")
+# Stands for a folder that is not there, in the path of a taken file.
+NO_FOLDER = "-"
+# A file that somebody holds open for writing, and does not write to for so long, is taken nevertheless.
+FORGOTTEN_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Landed:
+    """Something whole in the landing zone, with the names of its folders (`NO_FOLDER` where it lies outside)."""
+
+    agency: str
+    source: str
+    path: Path
+    arrived_ns: int
+    is_file: bool
+
+
+def whole(
+    landing: Path,
+    settle_seconds: float,
+    *,
+    agency: str | None = None,
+    source: str | None = None,
+    moved: Collection[tuple[int, int]] = (),
+) -> list[Landed]:
+    """List what is whole, in order of arrival: of one agency, one source, or everything.
+
+    `moved`: (inode, st_ctime_ns) of files that were seen to be renamed into place. Files outside the folders of two
+    levels are listed only when no source is named.
+    """
+    found: list[Landed] = []
+    now_ns: int | None = None
+    for of_agency, of_source, entry in _entries(landing, agency, source):
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        is_file = stat.S_ISREG(status.st_mode)
+        if is_file and not _was_renamed(status, moved):
+            now_ns = now_ns or file_system_now_ns(landing)
+            if not _has_settled(Path(entry.path), status, now_ns, settle_seconds):
+                continue
+        found.append(Landed(of_agency, of_source, Path(entry.path), status.st_ctime_ns, is_file))
+    return sorted(found, key=lambda each: (each.arrived_ns, each.path.name))
+
+
+def file_system_now_ns(landing: Path) -> int:
+    """Return what time it is for the file system of the landing zone, in nanoseconds."""
+    folder = landing / TAKEN
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    probe = folder / f".clock-{os.getpid()}"
+    handle = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(handle, b".")
+        return os.fstat(handle).st_ctime_ns
+    finally:
+        os.close(handle)
+        probe.unlink(missing_ok=True)
+
+
+def has_writer(path: Path) -> bool:
+    """Tell whether somebody has the file open for writing; False where the system cannot say."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        # A read lease is refused while there is a writer. Should one come while we hold it, the kernel would signal;
+        # the default signal ends a process, this one is ignored.
+        fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    except (OSError, AttributeError):
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
+def _was_renamed(status: os.stat_result, moved: Collection[tuple[int, int]]) -> bool:
+    if (status.st_ino, status.st_ctime_ns) in moved:
+        return True
+    # Rights set on a file that is still empty look the same; such a one waits.
+    return status.st_ctime_ns > status.st_mtime_ns and status.st_size > 0
+
+
+def _has_settled(path: Path, status: os.stat_result, now_ns: int, settle_seconds: float) -> bool:
+    # ctime cannot be set from outside, mtime can: a copy that keeps times is not mistaken for an old file.
+    still_seconds = (now_ns - status.st_ctime_ns) / 1e9
+    return still_seconds >= settle_seconds and (still_seconds >= FORGOTTEN_SECONDS or not has_writer(path))
+
+
+def _entries(
+    landing: Path, agency: str | None, source: str | None
+) -> Iterator[tuple[str, str, os.DirEntry[str]]]:
+    for outer in _visible(landing):
+        if not outer.is_dir(follow_symlinks=False):
+            if agency is None and source is None:
+                yield NO_FOLDER, NO_FOLDER, outer
+            continue
+        if agency not in (None, outer.name):
+            continue
+        for inner in _visible(outer.path):
+            if not inner.is_dir(follow_symlinks=False):
+                if source is None:
+                    yield outer.name, NO_FOLDER, inner
+                continue
+            if source in (None, inner.name):
+                for entry in _visible(inner.path):
+                    if not entry.is_dir(follow_symlinks=False):
+                        yield outer.name, inner.name, entry
+
+
+def _visible(folder: str | Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return [e for e in entries if not e.name.startswith(".") and not e.name.endswith(TEMPORARY_SUFFIXES)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []

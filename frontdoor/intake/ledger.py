@@ -1,0 +1,254 @@
+"""What intake writes down: files, members, deliveries and their changes of state, dead letters.
+
+Every function works in the caller's transaction, so that a state is committed together with what it is the state of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import Json, execute_values
+
+from frontdoor import clock
+from frontdoor.intake.reasons import SENTENCES
+
+UNKNOWN = "unknown"
+# The clock of reference.clocks that dead letters run on, and what holds while no such row is loaded.
+DEAD_LETTER_CLOCK = "dead_letter"
+DEAD_LETTER_HOURS = 1
+# Who telephones the sender; who finds out what an unknown folder means.
+OWNER_ROLE = "team_manager"
+ENGINEER_ROLE = "data_engineer"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to be written down."""
+
+    agency: str
+    source: str
+    name: str
+    token: str
+    sha256: str
+    size_bytes: int
+    received_at: datetime
+    status: str
+    duplicate_of: int | None = None
+    reason_code: str | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a file supplies to one feed: the member, and the versions of contract and agency file in force."""
+
+    member_no: int
+    member_name: str
+    feed: str
+    contract_version: str
+    agency_version: str
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A line (or, without one, a whole file) that could not be read."""
+
+    reason_code: str
+    line_no: int | None = None
+
+
+def add_file(cursor: Cursor, file: File) -> int:
+    """Write a file down and return its id."""
+    cursor.execute(
+        """
+        insert into intake.files (
+            agency_code, source, file_name, taken_token, sha256_received, sha256_stored, size_bytes, received_at,
+            status, duplicate_of, reason_code, reason
+        ) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        returning file_id
+        """,
+        (
+            file.agency,
+            file.source,
+            file.name,
+            file.token,
+            file.sha256,
+            file.sha256,
+            file.size_bytes,
+            file.received_at,
+            file.status,
+            file.duplicate_of,
+            file.reason_code,
+            SENTENCES[file.reason_code] if file.reason_code else None,
+        ),
+    )
+    return int(_one(cursor))
+
+
+def add_members(cursor: Cursor, file_id: int, parts: Sequence[Part]) -> None:
+    """Write down the parts of a file: what each is called by us, and which feed reads it."""
+    execute_values(
+        cursor,
+        "insert into intake.members (file_id, member_no, member_name, feed) values %s",
+        [(file_id, part.member_no, part.member_name, part.feed) for part in parts],
+    )
+
+
+def add_delivery(cursor: Cursor, file_id: int, file: File, part: Part) -> int:
+    """Write down what the file supplies to one feed, to be loaded or dead as the file is; return the delivery's id."""
+    is_dead = file.status == "dead_letter"
+    status = "dead_letter" if is_dead else "received"
+    cursor.execute(
+        """
+        insert into intake.deliveries (
+            file_id, member_no, agency_code, source, feed, contract_version, agency_version, status, verdict,
+            size_bytes, records_in, records_loaded, records_dead, received_at
+        ) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        returning delivery_id
+        """,
+        (
+            file_id,
+            part.member_no,
+            file.agency,
+            file.source,
+            part.feed,
+            part.contract_version,
+            part.agency_version,
+            status,
+            "unreadable" if is_dead else None,
+            file.size_bytes,
+            *((0, 0, 0) if is_dead else (None, None, None)),
+            file.received_at,
+        ),
+    )
+    delivery_id = int(_one(cursor))
+    add_event(cursor, delivery_id, None, status)
+    return delivery_id
+
+
+def add_event(cursor: Cursor, delivery_id: int, status_from: str | None, status_to: str) -> None:
+    """Write down a change of state."""
+    cursor.execute(
+        "insert into intake.delivery_events (delivery_id, status_from, status_to, at) values (%s, %s, %s, %s)",
+        (delivery_id, status_from, status_to, clock.now()),
+    )
+
+
+def add_dead_letters(
+    cursor: Cursor,
+    file_id: int,
+    delivery_id: int | None,
+    letters: Iterable[DeadLetter],
+    *,
+    owner_role: str = OWNER_ROLE,
+) -> None:
+    """Put what could not be read on the list of dead letters, each with the time by which somebody must act."""
+    found_at = clock.now()
+    due_at = found_at + _time_to_act(cursor, found_at)
+    execute_values(
+        cursor,
+        "insert into quality.dead_letters"
+        " (file_id, delivery_id, line_no, reason_code, reason, found_at, due_at, owner_role) values %s",
+        (
+            (
+                file_id,
+                delivery_id,
+                letter.line_no,
+                letter.reason_code,
+                SENTENCES[letter.reason_code],
+                found_at,
+                due_at,
+                owner_role,
+            )
+            for letter in letters
+        ),
+        page_size=1000,
+    )
+
+
+def mark_loaded(cursor: Cursor, delivery_id: int, loaded: int, dead: int) -> None:
+    """Say of a delivery that its records are in the landing table."""
+    cursor.execute(
+        """
+        update intake.deliveries
+        set status = 'loaded', loaded_at = %s, records_in = %s, records_loaded = %s, records_dead = %s
+        where delivery_id = %s
+        """,
+        (clock.now(), loaded + dead, loaded, dead, delivery_id),
+    )
+    add_event(cursor, delivery_id, "received", "loaded")
+
+
+def mark_dead(
+    cursor: Cursor, file_id: int, delivery_id: int, reason_code: str, *, owner_role: str = OWNER_ROLE
+) -> None:
+    """Say of a delivery that nothing of it can be read, and of its file when no other delivery of it lives."""
+    cursor.execute(
+        """
+        update intake.deliveries
+        set status = 'dead_letter', verdict = 'unreadable', records_in = 0, records_loaded = 0, records_dead = 0
+        where delivery_id = %s
+        """,
+        (delivery_id,),
+    )
+    add_event(cursor, delivery_id, "received", "dead_letter")
+    cursor.execute(
+        """
+        update intake.files
+        set status = 'dead_letter', reason_code = %(code)s, reason = %(reason)s
+        where
+            file_id = %(file)s
+            and not exists (select from intake.deliveries where file_id = %(file)s and status <> 'dead_letter')
+        """,
+        {"code": reason_code, "reason": SENTENCES[reason_code], "file": file_id},
+    )
+    add_dead_letters(cursor, file_id, delivery_id, [DeadLetter(reason_code)], owner_role=owner_role)
+
+
+def mark_duplicate(cursor: Cursor, file_id: int, duplicate_of: int) -> None:
+    """Say of a file that was taken but not loaded that it brings nothing new; its deliveries never were."""
+    cursor.execute(
+        "delete from intake.delivery_events where delivery_id in"
+        " (select delivery_id from intake.deliveries where file_id = %s)",
+        (file_id,),
+    )
+    cursor.execute("delete from intake.deliveries where file_id = %s", (file_id,))
+    cursor.execute(
+        "update intake.files set status = 'duplicate', duplicate_of = %s where file_id = %s", (duplicate_of, file_id)
+    )
+
+
+def note_reading(cursor: Cursor, file_id: int, member_no: int, records: int, reading: Mapping[str, Any]) -> None:
+    """Write down how the bytes were read: format, encoding, counts; no header text."""
+    cursor.execute(
+        "update intake.files set reading = reading || %s where file_id = %s", (Json(dict(reading)), file_id)
+    )
+    cursor.execute(
+        "update intake.members set record_count = %s where file_id = %s and member_no = %s",
+        (records, file_id, member_no),
+    )
+
+
+def _time_to_act(cursor: Cursor, at: datetime) -> timedelta:
+    cursor.execute(
+        """
+        select limit_value, limit_unit from reference.clocks
+        where clock_id = %s and valid_from <= %s::date and (valid_to is null or valid_to >= %s::date)
+        order by valid_from desc limit 1
+        """,
+        (DEAD_LETTER_CLOCK, at, at),
+    )
+    row = cursor.fetchone()
+    if row is None or row[0] is None:
+        return timedelta(hours=DEAD_LETTER_HOURS)
+    unit = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
+    return float(row[0]) * unit.get(str(row[1]).removesuffix("s"), timedelta(hours=1))
+
+
+def _one(cursor: Cursor) -> Any:
+    row = cursor.fetchone()
+    assert row is not None
+    return row[0]

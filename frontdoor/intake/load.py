@@ -1,0 +1,253 @@
+"""Load one delivery: from the archived bytes into raw.<feed>, with dead letters and the findings of the reader.
+
+Rows go through one COPY, as text, as sent. The number of rows that Postgres took must be the number that the reader
+gave, or nothing of it stays. Should Postgres refuse something, which no text ought to bring about, the same rows go in
+small portions, so that only what is refused becomes a dead letter.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+from frontdoor import clock, database
+from frontdoor.contract import House
+from frontdoor.intake import archive, duplicate, ledger, members
+from frontdoor.intake.readers import headers
+from frontdoor.intake.readers.delimited import DelimitedReader
+from frontdoor.intake.readers.rows import Lineage, Reader, Row, Tally
+from frontdoor.intake.readers.xml_layout import XmlReader
+from frontdoor.intake.reasons import Unreadable
+from frontdoor.settings import Settings
+
+log = logging.getLogger(__name__)
+
+BLOCK_BYTES = 2**20
+PORTION_ROWS = 500
+NOT_ALL_READ = "FIL-010"
+LINEAGE = ("_agency_code", "_delivery_id", "_record_no", "_received_at")
+_AWAY = (psycopg2.OperationalError, psycopg2.InterfaceError)
+
+
+class RowsMissing(RuntimeError):
+    """Postgres took another number of rows than it was given."""
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    delivery_id: int
+    file_id: int
+    member_no: int
+    agency: str
+    source: str
+    feed: str
+    contract_version: str
+    status: str
+    received_at: datetime
+    sha256: str
+
+
+def load(connection: Connection, settings: Settings, house: House, delivery_id: int) -> str:
+    """Load a delivery that is ``received``; return what it is then: loaded, dead_letter, or duplicate (it is gone).
+
+    Works in the caller's transaction and does not commit. A delivery in any other state is left as it is.
+    """
+    with connection.cursor() as cursor:
+        delivery = _find(cursor, delivery_id)
+        if delivery is None or delivery.status != "received":
+            return delivery.status if delivery else "duplicate"
+        if _is_untouched(cursor, delivery) and (
+            original := duplicate.original_of(
+                cursor, delivery.agency, delivery.source, delivery.sha256, before_file=delivery.file_id
+            )
+        ):
+            ledger.mark_duplicate(cursor, delivery.file_id, original)
+            return "duplicate"
+        cursor.execute("select raw.ensure_partition(%s, %s)", (delivery.feed, delivery.received_at))
+        try:
+            reader = _copy(cursor, settings, house, delivery)
+        except Unreadable as refusal:
+            ledger.mark_dead(cursor, delivery.file_id, delivery_id, refusal.code)
+            return "dead_letter"
+        tally = reader.tally
+        if tally.dead:
+            tally.file_fault(NOT_ALL_READ)
+            ledger.add_dead_letters(cursor, delivery.file_id, delivery_id, tally.letters())
+        _add_findings(cursor, delivery, tally)
+        ledger.note_reading(cursor, delivery.file_id, delivery.member_no, tally.loaded + tally.dead, reader.reading)
+        ledger.mark_loaded(cursor, delivery_id, tally.loaded, tally.dead)
+    return "loaded"
+
+
+def give_up(connection: Connection, house: House, delivery_id: int) -> None:
+    """Make a delivery whose loading fails again and again a dead letter, in the caller's transaction."""
+    del house
+    with connection.cursor() as cursor:
+        delivery = _find(cursor, delivery_id)
+        if delivery is not None and delivery.status == "received":
+            ledger.mark_dead(cursor, delivery.file_id, delivery_id, "given_up", owner_role=ledger.ENGINEER_ROLE)
+
+
+def _find(cursor: Cursor, delivery_id: int) -> _Delivery | None:
+    cursor.execute(
+        """
+        select
+            deliveries.delivery_id, deliveries.file_id, deliveries.member_no, deliveries.agency_code,
+            deliveries.source, deliveries.feed, deliveries.contract_version, deliveries.status,
+            deliveries.received_at, files.sha256_stored
+        from intake.deliveries
+        inner join intake.files on deliveries.file_id = files.file_id
+        where deliveries.delivery_id = %s
+        for update of deliveries
+        """,
+        (delivery_id,),
+    )
+    row = cursor.fetchone()
+    return _Delivery(*row) if row else None
+
+
+def _is_untouched(cursor: Cursor, delivery: _Delivery) -> bool:
+    """Tell whether nothing of the file has been loaded for any feed."""
+    cursor.execute(
+        "select not exists (select from intake.deliveries where file_id = %s and status <> 'received')",
+        (delivery.file_id,),
+    )
+    row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def _copy(cursor: Cursor, settings: Settings, house: House, delivery: _Delivery) -> Reader:
+    reader = _reader(settings, house, delivery)
+    blocks = _Blocks(reader.rows())
+    cursor.execute("savepoint copy_rows")
+    try:
+        cursor.copy_expert(_statement(cursor, delivery.feed, reader), blocks, size=BLOCK_BYTES)
+        if cursor.rowcount != reader.tally.loaded:
+            raise RowsMissing(f"{reader.tally.loaded} rows were given, {cursor.rowcount} taken")
+    except (psycopg2.Error, RowsMissing) as error:
+        if blocks.failure is None and isinstance(error, _AWAY):
+            raise
+        cursor.execute("rollback to savepoint copy_rows")
+        if blocks.failure is not None:
+            raise blocks.failure from None
+        log.error("delivery %s goes in portions: %s", delivery.delivery_id, database.safe_error(error))
+        reader = _reader(settings, house, delivery)
+        _copy_in_portions(cursor, delivery.feed, reader)
+    cursor.execute("release savepoint copy_rows")
+    return reader
+
+
+def _reader(settings: Settings, house: House, delivery: _Delivery) -> Reader:
+    path = archive.path_of(settings.archive, delivery.sha256)
+    lineage = Lineage(delivery.agency, delivery.delivery_id, delivery.received_at)
+    layout = house.layouts.get(delivery.source)
+    if layout is not None and layout.format == "xml":
+        return XmlReader(path, layout.mapping[delivery.feed], lineage)
+    agreed = members.agreed_on(house, delivery.agency, delivery.source, delivery.feed, delivery.received_at)
+    words = headers.vocabulary(house.feeds[delivery.feed].properties, agreed.headers if agreed else {})
+    return DelimitedReader(path, words, lineage)
+
+
+def _statement(cursor: Cursor, feed: str, reader: Reader) -> str:
+    nullable = sql.SQL(", ").join(map(sql.Identifier, reader.columns))
+    force_null = sql.SQL(", force_null ({})").format(nullable) if reader.columns else sql.SQL("")
+    statement = sql.SQL("copy {} ({}) from stdin (format csv, delimiter {}, quote {}, encoding 'UTF8'{})").format(
+        sql.Identifier("raw", feed),
+        sql.SQL(", ").join(map(sql.Identifier, (*LINEAGE, *reader.columns, "extra"))),
+        sql.Literal(reader.delimiter),
+        sql.Literal(reader.quote),
+        force_null,
+    )
+    return str(statement.as_string(cursor))
+
+
+class _Blocks:
+    """Rows as the file that COPY reads from. What the reader raises is kept: psycopg2 makes it an error of its own."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        """Read from these rows; only their lines matter."""
+        self._rows = rows
+        self._rest = b""
+        self.failure: Exception | None = None
+
+    def read(self, size: int = BLOCK_BYTES, /) -> bytes:
+        """Return at most `size` bytes; none at the end."""
+        if not self._rest:
+            try:
+                self._rest = self._next_block(size)
+            except Exception as error:
+                self.failure = error
+                raise
+        block, self._rest = self._rest[:size], self._rest[size:]
+        return block
+
+    def readline(self, size: int = -1, /) -> bytes:
+        """Never called: psycopg2 asks that it be there."""
+        raise NotImplementedError
+
+    def _next_block(self, size: int) -> bytes:
+        lines: list[bytes] = []
+        length = 0
+        for row in self._rows:
+            lines.append(row.line)
+            length += len(row.line)
+            if length >= size:
+                break
+        return b"".join(lines)
+
+
+def _copy_in_portions(cursor: Cursor, feed: str, reader: Reader) -> None:
+    statement = _statement(cursor, feed, reader)
+    portion: list[Row] = []
+    for row in reader.rows():
+        portion.append(row)
+        if len(portion) == PORTION_ROWS:
+            _copy_portion(cursor, statement, reader, portion)
+            portion = []
+    _copy_portion(cursor, statement, reader, portion)
+
+
+def _copy_portion(cursor: Cursor, statement: str, reader: Reader, rows: list[Row]) -> None:
+    """Copy some rows; halve what is refused until the one row is found that must be a dead letter."""
+    if not rows:
+        return
+    cursor.execute("savepoint portion")
+    try:
+        cursor.copy_expert(statement, BytesIO(b"".join(row.line for row in rows)))
+        if cursor.rowcount != len(rows):
+            raise RowsMissing(f"{len(rows)} rows were given, {cursor.rowcount} taken")
+    except _AWAY:
+        raise
+    except (psycopg2.Error, RowsMissing):
+        cursor.execute("rollback to savepoint portion")
+        if len(rows) > 1:
+            middle = len(rows) // 2
+            _copy_portion(cursor, statement, reader, rows[:middle])
+            _copy_portion(cursor, statement, reader, rows[middle:])
+        else:
+            reader.tally.loaded -= 1
+            reader.tally.letter(rows[0].line_no, "refused")
+    cursor.execute("release savepoint portion")
+
+
+def _add_findings(cursor: Cursor, delivery: _Delivery, tally: Tally) -> None:
+    tail = f"\t\\N\t{{}}\t{delivery.contract_version}\tnew\t{clock.now().isoformat()}\n"
+
+    def lines() -> Iterator[Row]:
+        for record_no, rule_id in tally.faults():
+            yield Row(record_no, 0, f"{delivery.delivery_id}\t{record_no}{tail.format(rule_id)}".encode())
+
+    cursor.copy_expert(
+        "copy quality.findings (delivery_id, record_no, record_key, rule_id, contract_version, state, found_at)"
+        " from stdin",
+        _Blocks(lines()),
+        size=BLOCK_BYTES,
+    )

@@ -1,0 +1,81 @@
+"""Which delimiter and quotation mark a file uses, and whether its first line names the columns.
+
+The best evidence are headers that the contract or the agency file knows: the dialect under which most of them appear is
+right. Only where none is known, it is the dialect under which the first records agree on a width.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from frontdoor.intake.readers.grammar import Grammar
+
+DELIMITERS = (",", ";", "\t", "|", "^", "~")
+QUOTES = ('"', "'")
+SAMPLE_RECORDS = 20
+MOST_HEADER_LINES = 50
+# What no header looks like: a number, a date or the beginning of a time stamp.
+_DATUM = re.compile(r"\s*(\d+|\d{4}-\d\d-\d\d.*|\d{1,2}/\d{1,2}/\d{2,4}.*)\s*")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the lines are to be read. `header`: the cells of the first record; `header_lines`: how many lines it takes;
+    `lines_before`: lines that spreadsheets put first (``sep=;``)."""
+
+    delimiter: str
+    quote: str
+    header: tuple[str, ...]
+    header_lines: int
+    lines_before: int = 0
+
+    @property
+    def has_no_header(self) -> bool:
+        """Whether the first record looks like data, which only matters when no header is known."""
+        return any(_DATUM.fullmatch(cell) for cell in self.header)
+
+
+def of_sample(sample: str, is_known: Callable[[str], bool]) -> Dialect:
+    """Return the dialect of a file that begins with `sample`; `is_known` tells a header that we understand."""
+    lines = sample.split("\n")
+    before = 0
+    while before < len(lines) - 1 and not lines[before].strip("\r \ufeff"):
+        before += 1
+    delimiters: tuple[str, ...] = DELIMITERS
+    hint = re.fullmatch(r"\s*\"?sep=(.)\"?\r?", lines[before], re.IGNORECASE)
+    if hint and hint[1] in DELIMITERS:
+        delimiters, before = (hint[1],), before + 1
+    best: tuple[tuple[int, int, int], Dialect] | None = None
+    for delimiter in delimiters:
+        for quote in QUOTES:
+            if quote == "'" and not lines[before].lstrip().startswith("'"):
+                continue
+            header, used = _record(lines[before : before + MOST_HEADER_LINES], Grammar(delimiter, quote))
+            known = sum(map(is_known, header))
+            agree = _agreement(lines[before + used :], Grammar(delimiter, quote), len(header))
+            score = (known, agree if len(header) > 1 else 0, len(header) if known or agree else 0)
+            if best is None or score > best[0]:
+                best = score, Dialect(delimiter, quote, tuple(header), used, before)
+    assert best is not None
+    return best[1]
+
+
+def _record(lines: list[str], grammar: Grammar) -> tuple[list[str], int]:
+    text = ""
+    for used, line in enumerate(lines, start=1):
+        text = f"{text}\n{line}" if used > 1 else line
+        read = grammar.cells(text.removesuffix("\r"))
+        if not read.is_open:
+            return read.cells, used
+    # A mark that is never closed: the first line is taken as it stands.
+    return lines[0].removesuffix("\r").split(grammar.delimiter), 1
+
+
+def _agreement(lines: list[str], grammar: Grammar, width: int) -> int:
+    agree = 0
+    for line in lines[:SAMPLE_RECORDS]:
+        read = grammar.cells(line.removesuffix("\r"))
+        agree += not read.is_open and len(read.cells) == width
+    return agree

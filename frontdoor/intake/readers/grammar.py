@@ -1,0 +1,71 @@
+"""The grammar of one record of delimited text: which cells a line has, and whether it is whole.
+
+Spreadsheets, police systems and people disagree on quoting, so three readings are tried, from strict to kind:
+a *clean* line, which Postgres would read exactly as we do, may be passed on byte by byte; in a line that is not clean,
+spaces around a quoted cell are dropped and a quotation mark inside a cell is taken as it stands; a line whose last cell
+is opened and never closed is *open*, and may go on in the next line.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What a text was read as. `is_open`: its last cell is not closed. `is_bent`: it was read kindly."""
+
+    cells: list[str]
+    is_open: bool = False
+    is_bent: bool = False
+
+
+class Grammar:
+    """Delimiter and quotation mark of one file, and the number of cells of its records once that is known."""
+
+    def __init__(self, delimiter: str, quote: str, width: int | None = None) -> None:
+        """Make the patterns; `width` is needed only to tell clean lines."""
+        self.delimiter, self.quote, self.width = delimiter, quote, width
+        self.delimiter_byte, self.quote_byte = delimiter.encode(), quote.encode()
+        d, q = re.escape(delimiter), re.escape(quote)
+        quoted = rf"{q}[^{q}]*+(?:{q}{q}[^{q}]*+)*+{q}"
+        self._quoted = re.compile(rf"[ ]*({quoted})[ ]*(?={d}|\Z)")
+        self._opened = re.compile(rf"[ ]*{q}([^{q}]*+(?:{q}{q}[^{q}]*+)*+)\Z")
+        # After a closing mark that nothing should follow: the cell ends at the next delimiter all the same.
+        self._bent = re.compile(rf"[ ]*{quoted}[^{d}]*+")
+        cell = rf"(?:{quoted}|[^{q}{d}\r\n]*+)"
+        clean = rf"{cell}(?:{d}{cell}){{{(width or 1) - 1}}}"
+        self._clean = re.compile(clean.encode())
+
+    def is_clean(self, line: bytes) -> bool:
+        """Tell whether a line is one record of full width that Postgres reads as we do."""
+        return self._clean.fullmatch(line) is not None
+
+    def literal_width(self, line: bytes) -> int:
+        """Return how many cells a line has if quotation marks mean nothing."""
+        return line.count(self.delimiter_byte) + 1
+
+    def cells(self, text: str) -> Cells:
+        """Read a text as one record."""
+        cells: list[str] = []
+        at, is_bent, quote, delimiter = 0, False, self.quote, self.delimiter
+        while True:
+            end: int
+            starts_quoted = text[at : at + 1] in (quote, " ")
+            if starts_quoted and (match := self._quoted.match(text, at)):
+                cells.append(match[1][1:-1].replace(quote * 2, quote))
+                end = match.end()
+            elif starts_quoted and (match := self._opened.match(text, at)):
+                cells.append(match[1].replace(quote * 2, quote))
+                return Cells(cells, is_open=True, is_bent=is_bent)
+            elif starts_quoted and (match := self._bent.match(text, at)):
+                cells.append(text[at : match.end()])
+                end, is_bent = match.end(), True
+            else:
+                end = text.find(delimiter, at)
+                end = len(text) if end < 0 else end
+                cells.append(text[at:end])
+            if end >= len(text):
+                return Cells(cells, is_bent=is_bent)
+            at = end + len(delimiter)

@@ -1,0 +1,215 @@
+"""XML of a published layout, by mapping: which element is a record, and where each property stands.
+
+A path is relative to the record's element: ``CINreferralDate``, ``Assessments/AssessmentActualStartDate``; ``..`` is
+the element around it, a leading ``/`` starts at the root. Namespaces are ignored. What the mapping does not name, in
+the record and in the elements around it that paths reach into, is kept in `extra` under its path.
+
+The file is parsed as a stream, element by element. A document type is refused before (`probe`); entities are never
+resolved and no network is touched. Where the XML breaks off, what came before is loaded and the rest is one dead
+letter.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+
+from frontdoor.intake.readers import encoding
+from frontdoor.intake.readers.rows import REPLACED, Lineage, Row, Tally, extra_json, line_of
+from frontdoor.intake.reasons import Unreadable
+
+DAMAGED, GUESSED, HEADER_ONLY = "FIL-009", "FIL-008", "FIL-001"
+# Control characters that XML forbids; in UTF-8 they are these bytes and no others.
+_FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_DECLARED = re.compile(rb"<\?xml[^>]*?\bencoding\s*=\s*[\"']([A-Za-z][A-Za-z0-9._-]*)[\"']")
+_REPLACED = REPLACED.encode()
+
+
+class XmlReader:
+    """One XML file being read for one feed of its layout."""
+
+    delimiter = ","
+    quote = '"'
+
+    def __init__(self, path: Path, mapping: Mapping[str, Any], lineage: Lineage) -> None:
+        """Read by this mapping: ``record`` (a path from the root), ``fields`` (property -> path), perhaps constants."""
+        self.tally = Tally()
+        self._path = path
+        self._lineage = lineage
+        self._encoding = _encoding_of(path)
+        self._fields = {name: tuple(str(place).split("/")) for name, place in mapping["fields"].items()}
+        self._constants = dict(mapping.get("constants") or {})
+        self._separator = str(mapping.get("list_separator", ";"))
+        self._record = tuple(part for part in str(mapping["record"]).split("/") if part not in ("", "."))
+        # How far fields reach out of the record: the element to wait for before its records are complete.
+        self._reach = max((place.count("..") for place in self._fields.values()), default=0)
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The properties that a row carries."""
+        return (*self._fields, *(name for name in self._constants if name not in self._fields))
+
+    @property
+    def reading(self) -> Mapping[str, Any]:
+        """How the bytes were read."""
+        return {"format": "xml", "encoding": self._encoding.codec, "recognised": len(self.columns)}
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the records in the order of the file."""
+        if len(self._record) <= self._reach:
+            raise ValueError(f"the layout's record path needs more than {self._reach} parts: fields reach out of it")
+        around = self._record[len(self._record) - 1 - self._reach]
+        parsing = etree.iterparse(
+            _Stream(self._path, self._encoding),
+            events=("end",),
+            tag="{*}" + around,
+            encoding="utf-8",
+            resolve_entities=False,
+            load_dtd=False,
+            no_network=True,
+            huge_tree=True,
+            remove_comments=True,
+            remove_pis=True,
+        )
+        record_no = 0
+        try:
+            for _, element in parsing:
+                for record in self._records_in(element):
+                    record_no += 1
+                    yield self._row(record_no, record, element)
+                _forget(element)
+        except etree.XMLSyntaxError as error:
+            if not record_no:
+                raise Unreadable("xml_malformed") from None
+            self.tally.letter(error.lineno or 0, "xml_broken_off")
+        if not record_no and _local(parsing.root) != self._record[0]:
+            raise Unreadable("xml_wrong")
+        if self._encoding.is_fallback:
+            self.tally.file_fault(GUESSED)
+        if not record_no:
+            self.tally.file_fault(HEADER_ONLY)
+
+    def _records_in(self, around: etree._Element) -> list[etree._Element]:
+        """Return the records in an element; the element itself stands for a record that it does not have."""
+        found = [around]
+        for part in self._record[len(self._record) - self._reach :]:
+            found = [child for element in found for child in _children(element, part)]
+        return found or [around]
+
+    def _row(self, record_no: int, record: etree._Element, around: etree._Element) -> Row:
+        # An element without a record lends its fields to an empty one, at the depth where the record would be.
+        levels = self._reach if record is not around else 0
+        used: set[etree._Element] = set()
+        cells: list[str | None] = []
+        for place in self._fields.values():
+            found = self._at(record, place, is_record=levels == self._reach)
+            used.update(found)
+            cells.append(self._separator.join(text for each in found if (text := _text(each))))
+        cells += [str(value) for name, value in self._constants.items() if name not in self._fields]
+        extra: dict[str, Any] = {}
+        element, prefix = record, ""
+        for level in range(levels + 1):
+            skip = self._record[len(self._record) - level] if level else ""
+            _collect(element, prefix, skip, used, extra)
+            parent = element.getparent()
+            if parent is None:
+                break
+            element, prefix = parent, prefix + "../"
+        line = line_of([*cells, extra_json(extra)], self.delimiter, self.quote)
+        if REPLACED in line:
+            self.tally.fault(record_no, DAMAGED)
+        self.tally.loaded += 1
+        before, after = self._lineage.around(self.delimiter)
+        return Row(record_no, _line_no(record), f"{before}{record_no}{after}{line}\n".encode())
+
+    def _at(self, record: etree._Element, place: tuple[str, ...], *, is_record: bool) -> list[etree._Element]:
+        if not is_record:
+            # The element around stands here: paths into the missing record find nothing, paths out of it are shorter.
+            outward = place.count("..")
+            if place[0] and outward < self._reach:
+                return []
+            place = place[outward:] if place[0] else place
+        found = [record]
+        parts = place
+        if not place[0]:
+            root = record.getroottree().getroot()
+            found, parts = ([root] if _local(root) == place[1] else []), place[2:]
+        for part in parts:
+            if part == "..":
+                found = [parent for each in found if (parent := each.getparent()) is not None]
+            elif part != ".":
+                found = [child for each in found for child in _children(each, part)]
+        return found
+
+
+class _Stream:
+    """The file as clean UTF-8, for a parser that pulls."""
+
+    def __init__(self, path: Path, found: encoding.Encoding) -> None:
+        self._blocks = encoding.utf8_blocks(path, found)
+
+    def read(self, _size: int = -1) -> bytes:
+        return _FORBIDDEN.sub(_REPLACED, next(self._blocks, b""))
+
+
+def _encoding_of(path: Path) -> encoding.Encoding:
+    with path.open("rb") as file:
+        head = file.read(4096)
+    declared = _DECLARED.search(head)
+    if encoding.of_head(head) is None and declared:
+        try:
+            codec = codecs.lookup(declared[1].decode()).name
+        except LookupError:
+            codec = "utf-8"
+        if codec not in ("utf-8", "ascii") and not codec.startswith(("utf-16", "utf-32", "utf-7")):
+            return encoding.Encoding(codec, is_damaged=True)
+    return encoding.of_file(path)
+
+
+def _collect(
+    element: etree._Element, prefix: str, skip: str, used: set[etree._Element], extra: dict[str, Any]
+) -> None:
+    """Add the leaves of an element that no field used, by path; lists where a path repeats; not the records in it."""
+    for child in element:
+        name = _local(child)
+        if not name or name == skip:
+            continue
+        if len(child):
+            _collect(child, f"{prefix}{name}/", "", used, extra)
+        elif child not in used and (text := _text(child)):
+            known = extra.get(prefix + name)
+            extra[prefix + name] = text if known is None else [*(known if isinstance(known, list) else [known]), text]
+        for attribute, value in child.attrib.items():
+            extra[f"{prefix}{name}/@{etree.QName(attribute).localname}"] = str(value)
+
+
+def _forget(element: etree._Element) -> None:
+    """Free what has been read; what stands before the first record (the header) stays."""
+    element.clear()
+    while (previous := element.getprevious()) is not None and previous.tag == element.tag:
+        parent = element.getparent()
+        if parent is None:
+            return
+        parent.remove(previous)
+
+
+def _line_no(element: etree._Element) -> int:
+    line_no = element.sourceline
+    return line_no if isinstance(line_no, int) else 0
+
+
+def _children(element: etree._Element, name: str) -> list[etree._Element]:
+    return [child for child in element if _local(child) == name]
+
+
+def _local(element: etree._Element | None) -> str:
+    return str(etree.QName(element).localname) if element is not None and isinstance(element.tag, str) else ""
+
+
+def _text(element: etree._Element) -> str:
+    return "".join(map(str, element.itertext())).strip() if len(element) else (element.text or "").strip()

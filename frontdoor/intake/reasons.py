@@ -1,0 +1,30 @@
+"""Why a file or a line could not be read, in words for the person who rings the sender. No word comes from the file."""
+
+from __future__ import annotations
+
+SENTENCES = {
+    "unknown_agency": "The file lay in a folder that belongs to no agency we know: find out who sent it.",
+    "unknown_feed": "The file lay in a folder of this agency for which nothing is agreed: find out what was meant.",
+    "misplaced": "The file lay outside the folders <agency>/<feed>: find out who sent it.",
+    "not_a_file": "A link or a special file was put into the landing zone; it was not opened. Ask for the file itself.",
+    "empty": "The file is empty: nothing arrived. Ask the sender to send it again.",
+    "archive": "The file is a compressed archive or an office document, not the agreed format: ask for the plain file.",
+    "binary": "The file is not text: ask for the agreed format.",
+    "xml_dtd": "XML with DTD: a file that declares a document type or entities is not opened. Ask for it without one.",
+    "xml_malformed": "The file is not well-formed XML, and nothing in it could be read. Ask for a complete export.",
+    "xml_wrong": "The XML holds nothing of the agreed layout: ask whether it is the right export.",
+    "xml_broken_off": "The XML is broken here, and what comes after could not be read. Ask for a complete export.",
+    "unbalanced_quote": "A quotation mark in this line is never closed, so its cells cannot be told apart.",
+    "line_too_long": "This line is too long to be a record.",
+    "refused": "The database refused this record.",
+    "given_up": "The file made our reading fail again and again: an engineer must look at it.",
+}
+
+
+class Unreadable(Exception):
+    """Nothing of a file can be read; `code` says why."""
+
+    def __init__(self, code: str) -> None:
+        """Give the reason by its key in `SENTENCES`."""
+        super().__init__(SENTENCES[code])
+        self.code = code
