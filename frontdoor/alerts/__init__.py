@@ -1,0 +1,11 @@
+"""Tell the person who can mend it: what arrived, what is wrong with it, what to do, by when.
+
+``compose`` writes messages into the outbox in the transaction that publishes a delivery; ``send`` hands them over.
+A message holds ids, counts, row numbers of the sender's own file and the contract's neutral words, and nothing that was
+sent (DOMAIN section 7). It is not the way to chase a child: that is a telephone call, and every message says so.
+"""
+
+from frontdoor.alerts.outbox import compose
+from frontdoor.alerts.sending import send
+
+__all__ = ["compose", "send"]
