@@ -1,0 +1,57 @@
+# Python 3.11 to 3.13 and make are all that must be there; everything else goes into .venv, from requirements.lock.
+#
+#   make setup     the environment alone                        PYTHON=... chooses the interpreter
+#   make run       the platform and a demonstration             ONCE=1 exits when it has been shown
+#   make test      every test                                   TESTS=tests/unit for some of them
+#   make check     style, types, layers, SQL, contracts, docs
+#   make bench     the measured bars of the README
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The environment is made anew when the lock changes, and only then.
+MARKER := $(VENV)/.installed-$(shell cksum < requirements.lock | tr ' ' '-')
+CHOICES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python)
+FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check bench
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup: $(MARKER)
+
+$(MARKER): requirements.lock
+	@for candidate in $(CHOICES); do \
+		if "$$candidate" -c '$(FITS)' 2>/dev/null; then chosen="$$candidate"; break; fi; \
+	done; \
+	if [ -z "$$chosen" ]; then \
+		echo "No Python 3.11 to 3.13 with its venv module among: $(CHOICES). Install one (Debian: apt-get install python3-venv)," \
+			"or name it: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3" >&2; \
+		exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$("$$chosen" --version)"; \
+	"$$chosen" -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@# The package is run from this checkout: a path file needs neither a build nor a network.
+	@pwd > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/frontdoor.pth"
+	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/python" -P -m frontdoor "$$@"\n' > $(BIN)/frontdoor && chmod +x $(BIN)/frontdoor
+	@touch $@
+
+run: setup
+	@exec $(BIN)/frontdoor demo $(if $(ONCE),--once)
+
+test: setup
+	$(BIN)/python -m pytest $(TESTS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models
+	$(BIN)/python -m frontdoor.contract lint
+	$(BIN)/python -m frontdoor.docs --check
+
+bench: setup
+	$(BIN)/python -m tests.bench
