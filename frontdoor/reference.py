@@ -7,7 +7,7 @@
     holidays.csv    bank holidays, with the day on which they were announced
 
 A rule never holds a number or a list; it names a row, and `expand` writes the row's value of that day into the SQL.
-Every question takes a day, so yesterday's answer can be had again. Files are read once per process, and again if they change.
+Every question takes a day, so yesterday's answer can be had again. A file is read once, and again when it has changed.
 """
 
 import csv
@@ -71,7 +71,9 @@ def codes_with(code_list: str, attribute: str, on: date) -> tuple[str, ...]:
     """The codes of a list whose attribute is true on a day; may be empty, but the attribute must occur in the list."""
     rows = code_rows(code_list, on).values()
     if not any(attribute in row.attributes for row in rows):
-        raise UnknownConstant(f"codes.csv: no code of {code_list} has the attribute {attribute}: add it or correct the name")
+        raise UnknownConstant(
+            f"codes.csv: no code of {code_list} has the attribute {attribute}: add it or correct the name"
+        )
     return tuple(row.code for row in rows if row.attributes.get(attribute) is True)
 
 
@@ -84,7 +86,7 @@ def threshold(threshold_id: str, on: date) -> Decimal:
 
 
 def clock(clock_id: str, on: date) -> Decimal:
-    """The limit of a clock on a day, in the clock's own unit. Raises UnknownConstant, also for a clock without a number."""
+    """The limit of a clock on a day, in the clock's own unit. Raises UnknownConstant."""
     for row in _rows("clocks"):
         if row["clock_id"] == clock_id and row["limit_value"] and _is_valid(row, on):
             return Decimal(row["limit_value"])

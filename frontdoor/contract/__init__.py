@@ -6,8 +6,9 @@
     expectations/<feed>/agencies/<agency>.yaml   how one agency sends it
     expectations/layouts/<layout>.yaml           a published format that supplies feeds
 
-A new feed, agency or layout is a new file; nothing here is edited for it. A wrong file stops the house from loading, with
-an error that says file, key and what was expected: a declaration is ours, so it may fail loudly. A sender's data never may.
+A new feed, agency or layout is a new file; nothing here is edited for it. A wrong file stops the house from loading,
+with an error that says file, key and what was expected: a declaration is ours, so it may fail loudly. A sender's data
+never may.
 """
 
 from collections.abc import Iterable, Mapping
@@ -66,7 +67,9 @@ def load_house(root: Path | None = None) -> House:
     contracts = {path: parse_feed(read_yaml(path, root)) for path in sorted(root.glob("*/contract.odcs.yaml"))}
     for path, feed in contracts.items():
         if path.parent.name != feed.code:
-            raise ContractError(f"{path.parent.name}/{path.name}: feedCode: expected {path.parent.name}, found {feed.code}")
+            raise ContractError(
+                f"{path.parent.name}/{path.name}: feedCode: expected {path.parent.name}, found {feed.code}"
+            )
     agency_feeds = tuple(
         agreed
         for contract, feed in contracts.items()

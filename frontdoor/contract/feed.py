@@ -1,8 +1,8 @@
 """From an ODCS document to a `Feed`. The document is the single source; this only reads it and says what is wrong.
 
 A contract may name a condition once under `definitions` and use it as `{def:name}` in rules and elements; it is written
-out here, so that whoever runs a rule sees plain SQL. `{limit:..}`, `{codes:..}`, `{dates:..}` and `{openings:..}` stay: they
-depend on the day a file was received (frontdoor.reference.expand).
+out here, so that whoever runs a rule sees plain SQL. `{limit:..}`, `{codes:..}`, `{dates:..}` and `{openings:..}` stay:
+they depend on the day a file was received (frontdoor.reference.expand).
 """
 
 import re
@@ -29,7 +29,9 @@ def parse_feed(document: Node) -> model.Feed:
     names = [prop.name for prop in properties]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
-        raise ContractError(f"{document.file}: schema.properties: expected each property once, found {doubled[0]} twice")
+        raise ContractError(
+            f"{document.file}: schema.properties: expected each property once, found {doubled[0]} twice"
+        )
     feed = model.Feed(
         code=code,
         title=document.text("name"),
@@ -122,7 +124,8 @@ def _written_out(implementation: Node, definitions: Mapping[str, str]) -> dict[s
     place = f"{implementation.file}: {implementation.place}"
     kwargs = implementation.mapping("kwargs").value
     return {
-        name: write_out(value, definitions, place) if isinstance(value, str) else value for name, value in kwargs.items()
+        name: write_out(value, definitions, place) if isinstance(value, str) else value
+        for name, value in kwargs.items()
     }
 
 

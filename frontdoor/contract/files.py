@@ -1,7 +1,7 @@
 """Read YAML with errors that say which file, which key, what was expected, and what to do.
 
-A contract is written by people who are not programmers. `Node` is a mapping together with where it stands, so that every
-question put to it can answer with a place instead of a KeyError.
+A contract is written by people who are not programmers. `Node` is a mapping together with where it stands, so that
+every question put to it can answer with a place instead of a KeyError.
 """
 
 from collections.abc import Iterator, Mapping
@@ -79,8 +79,10 @@ class Node:
         node = self.mapping(key)
         for name, value in node.value.items():
             if not isinstance(name, str) or not isinstance(value, str):
-                raise ContractError(f"{self.file}: {node.place}: expected texts (in quotes where YAML reads a number, "
-                                    f"a date or yes/no), found {name!r:.80}: {value!r:.80}")
+                raise ContractError(
+                    f"{self.file}: {node.place}: expected texts (in quotes where YAML reads a number, "
+                    f"a date or yes/no), found {name!r:.80}: {value!r:.80}"
+                )
         return dict(node.value)
 
     def nodes(self, key: str, named_by: str) -> Iterator["Node"]:
@@ -120,7 +122,9 @@ def read_yaml(path: Path, root: Path) -> Node:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
-        raise ContractError(f"{name}:{line} expected YAML, found {getattr(error, 'problem', 'something else')}") from None
+        raise ContractError(
+            f"{name}:{line} expected YAML, found {getattr(error, 'problem', 'something else')}"
+        ) from None
     if not isinstance(value, dict):
         raise ContractError(f"{name}: expected a mapping at the top, found {type(value).__name__}")
     return Node(name, "", value)

@@ -1,8 +1,8 @@
 """What a contract, a sender and a layout are, once read: immutable, and with no file, table or tool in sight.
 
 A `Feed` is what we ask for. An `Agency` is who sends. An `AgencyFeed` is how one agency sends one feed, from one day to
-another: its headers, its labels, its dates. A `Layout` is a published format that supplies one or more feeds. The `House`
-holds them all. Nothing here is cached or changed after loading, so a task that loads the house judges by what it loaded.
+another: its headers, its labels, its dates. A `Layout` is a published format that supplies one or more feeds. The
+`House` holds them all. Nothing is cached or changed after loading: a task judges by the house that it loaded.
 """
 
 from collections.abc import Mapping

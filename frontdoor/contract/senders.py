@@ -65,9 +65,7 @@ def parse_file_rules(document: Node) -> tuple[model.Rule, ...]:
     return tuple(parse_rule(node, "file", {}) for node in document.nodes("quality", "id"))
 
 
-def _version(
-    node: Node, agency: str, feed: model.Feed, layouts: Mapping[str, model.Layout]
-) -> model.AgencyFeed:
+def _version(node: Node, agency: str, feed: model.Feed, layouts: Mapping[str, model.Layout]) -> model.AgencyFeed:
     source = node.text("source", feed.code)
     if source != feed.code and (source not in layouts or feed.code not in layouts[source].feeds):
         raise node.wrong("source", f"{feed.code}, or a layout that supplies {feed.code}")
@@ -122,8 +120,10 @@ def _tightened(node: Node, feed: model.Feed) -> dict[str, str]:
             raise ContractError(f"{node.file}: {node.place}: expected a rule of {feed.code}, found {rule_id}")
     for rule_id, severity in tightened.items():
         if severity not in model.SEVERITIES:
-            raise ContractError(f"{node.file}: {node.place}.tightened.{rule_id}: expected one of "
-                                f"{', '.join(model.SEVERITIES)}, found {severity}")
+            raise ContractError(
+                f"{node.file}: {node.place}.tightened.{rule_id}: expected one of "
+                f"{', '.join(model.SEVERITIES)}, found {severity}"
+            )
     return tightened
 
 
@@ -132,6 +132,8 @@ def _refuse_overlap(document: Node, versions: tuple[model.AgencyFeed, ...]) -> N
     for version in sorted(versions, key=lambda each: (each.source, each.valid_from)):
         before = last.get(version.source)
         if before and (before.valid_to or date.max) >= version.valid_from:
-            raise ContractError(f"{document.file}: versions: expected one version per day, found {before.version} and "
-                                f"{version.version} on {version.valid_from}; end the first with valid_to")
+            raise ContractError(
+                f"{document.file}: versions: expected one version per day, found {before.version} and "
+                f"{version.version} on {version.valid_from}; end the first with valid_to"
+            )
         last[version.source] = version
