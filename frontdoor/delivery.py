@@ -24,6 +24,7 @@ from psycopg2.extensions import connection as Connection
 
 from frontdoor import alerts, clock, database, intake, quality, warehouse
 from frontdoor.contract import House, load_house
+from frontdoor.prepare import prepare_if_changed
 from frontdoor.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -56,20 +57,6 @@ class Drained:
         return asdict(self)
 
 
-def prepare(settings: Settings) -> None:
-    """Bring database, reference rows, check catalogue and landing folders up to what the code and contracts say."""
-    house = load_house()
-    with _connected(settings) as connection:
-        warehouse.migrate(connection)
-        warehouse.ensure_raw_tables(connection, house)
-        warehouse.load_reference(connection, house)
-        warehouse.publish_checks(connection, house)
-        quality.publish_sufficiency_elements(connection, house)
-        connection.commit()
-    for agency_feed in house.agency_feeds:
-        (settings.landing / agency_feed.agency / agency_feed.source).mkdir(parents=True, exist_ok=True)
-
-
 def drain(
     settings: Settings,
     sources: Collection[str] | None = None,
@@ -79,10 +66,10 @@ def drain(
 
     ``moved``: (inode, st_ctime_ns) of files that were seen to be renamed into place, and so are whole.
     """
-    house = load_house()
-    feeds = _feeds_of(house, sources)
     total = Drained()
     with _connected(settings) as connection:
+        house = prepare_if_changed(connection, settings)
+        feeds = _feeds_of(house, sources)
         while True:
             taken = sum(
                 intake.take(connection, settings, house, source=source, moved=moved) for source in sources or (None,)

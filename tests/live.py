@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from frontdoor import database, delivery, platform
+from frontdoor import database, platform
 from frontdoor import settings as settings_module
 from frontdoor.contract import load_house
 from frontdoor.settings import Settings
@@ -29,7 +29,11 @@ class Live:
     """A running platform and a few ways to use it as an outsider would."""
 
     settings: Settings
-    running: Any
+    running: platform.Platform | None
+
+    def process_id(self, part: str) -> int | None:
+        """Return the process id of a part of the platform, as it is known now."""
+        return platform.status(self.settings).processes.get(part)
 
     def rows(self, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         """Run one query in its own transaction; return all rows."""
@@ -90,10 +94,5 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A platform that runs for the whole session and is stopped, process by process, at its end."""
     home = tmp_path_factory.mktemp("live") / "home"
     settings = settings_module.load({"FRONTDOOR_HOME": str(home), "FRONTDOOR_SWEEP_SECONDS": "30"})
-    platform.up(settings, with_airflow=False)
-    delivery.prepare(settings)
-    running = platform.up(settings)
-    try:
+    with platform.up(settings) as running:
         yield Live(settings, running)
-    finally:
-        platform.down(settings)

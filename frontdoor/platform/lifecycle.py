@@ -24,7 +24,7 @@ from frontdoor import database
 from frontdoor.database import Server
 from frontdoor.platform import airflow, logs, ports, postgres, processes
 from frontdoor.platform.airflow import Airflow
-from frontdoor.platform.prepare import prepare
+from frontdoor.prepare import prepare
 from frontdoor.platform.supervisor import Supervisor
 from frontdoor.settings import Settings
 

@@ -16,6 +16,7 @@ import pytest
 
 from frontdoor import delivery
 from frontdoor.contract import load_house
+from frontdoor.prepare import prepare
 from frontdoor.simulator.sample import sample_records
 from tests.live import Live
 
@@ -62,17 +63,17 @@ def test_scheduler_killed_while_fifty_files_land_leaves_the_same_as_an_undisturb
         for n in range(50)
     ]
     hashes = [hashlib.sha256(payload).hexdigest() for payload in payloads]
-    scheduler = live.running.process_id("scheduler")
+    scheduler = live.process_id("scheduler")
     for number, payload in enumerate(payloads):
         live.land("wearside_police", "police", payload, name=f"burst-{number:02}.csv")
         if number == 25:
             os.kill(scheduler, signal.SIGKILL)
         time.sleep(0.05)
     live.wait_until(lambda: live.published(hashes) == 50, ALL_PUBLISHED_WITHIN_SECONDS, "50 files to be published")
-    assert live.running.process_id("scheduler") != scheduler
+    assert live.process_id("scheduler") != scheduler
     live.wait_until(lambda: _unsent(live, hashes) == 0, 60, "their messages to be sent")
 
-    delivery.prepare(database.settings)
+    prepare(database.settings)
     for number, payload in enumerate(payloads):
         folder = database.settings.landing / "wearside_police" / "police"
         folder.mkdir(parents=True, exist_ok=True)
@@ -122,8 +123,8 @@ _BUSINESS = {
 
 @pytest.mark.parametrize("process", ["triggerer", "dag-processor"])
 def test_other_processes_killed_are_back_within_seconds(live: Live, process: str) -> None:
-    before = live.running.process_id(process)
+    before = live.process_id(process)
     os.kill(before, signal.SIGKILL)
-    live.wait_until(lambda: live.running.process_id(process) not in (None, before), 30, f"a new {process}")
+    live.wait_until(lambda: live.process_id(process) not in (None, before), 30, f"a new {process}")
     sha256 = live.land("wearside_police", "police", live.sample("wearside_police", "police", 5))
     live.wait_until(lambda: live.published([sha256]) == 1, ALL_PUBLISHED_WITHIN_SECONDS, "the file to be published")

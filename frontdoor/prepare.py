@@ -1,0 +1,74 @@
+"""Make a database and a landing zone ready for the contracts as they stand today.
+
+Called when a platform starts, and by every drain when the text of contracts or constants has changed since: an agency
+added to ``expectations/`` is an agency known, without a restart. Safe to repeat, and to run twice at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+
+from psycopg2.extensions import connection as Connection
+
+from frontdoor import clock, database, quality, warehouse
+from frontdoor.contract import House, load_house
+from frontdoor.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_ROOT = Path(__file__).resolve().parent.parent
+_PREPARED_FROM = (
+    _ROOT / "expectations",
+    _ROOT / "dbt_project" / "seeds",
+    _ROOT / "frontdoor" / "warehouse" / "migrations",
+)
+
+
+def prepare(settings: Settings) -> None:
+    """Bring tables, reference rows, check catalogue and landing folders up to what code and contracts say; commits."""
+    house, fingerprint = load_house(), _fingerprint()
+    connection = database.connect(settings, application_name="frontdoor prepare")
+    try:
+        warehouse.migrate(connection)
+        with database.advisory_lock(connection, "prepare", wait=True):
+            warehouse.ensure_raw_tables(connection, house)
+            warehouse.load_reference(connection, house)
+            warehouse.publish_checks(connection, house)
+            quality.publish_sufficiency_elements(connection, house)
+            _remember(connection, fingerprint)
+            connection.commit()
+    finally:
+        connection.close()
+    for agency_feed in house.agency_feeds:
+        (settings.landing / agency_feed.agency / agency_feed.source).mkdir(mode=0o750, parents=True, exist_ok=True)
+
+
+def prepare_if_changed(connection: Connection, settings: Settings) -> House:
+    """Return the house of today, after preparing for it where its text has changed since the last time."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select fingerprint from warehouse.prepared")
+        row = cursor.fetchone()
+    if row is None or row[0] != _fingerprint():
+        log.info("contracts or constants have changed: preparing")
+        prepare(settings)
+    return load_house()
+
+
+def _remember(connection: Connection, fingerprint: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into warehouse.prepared (fingerprint, prepared_at) values (%s, %s)"
+            " on conflict (is_only_row) do update"
+            " set fingerprint = excluded.fingerprint, prepared_at = excluded.prepared_at",
+            (fingerprint, clock.now()),
+        )
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256()
+    for folder in _PREPARED_FROM:
+        for path in sorted(p for p in folder.rglob("*") if p.suffix in (".yaml", ".csv", ".sql")):
+            digest.update(str(path.relative_to(_ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
