@@ -22,10 +22,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
 from frontdoor import clock, database
-from frontdoor.contract import load_house
 from frontdoor.settings import Settings
 from frontdoor.warehouse import safety_net, slices
 from frontdoor.warehouse.dbt_runner import PROJECT, Dbt, dbt_for
@@ -136,7 +136,7 @@ def _one_build(call: _Call, claim: slices.Claim) -> tuple[BuildResult, set[int]]
         outcome = call.dbt.run_models()
         modelled = clock.monotonic()
         caught = safety_net.catch(
-            cursor, build_id, _worklist_feeds(claim), is_triage_built=TRIAGE_MODEL in outcome.succeeded
+            cursor, build_id, _worklist_feeds(cursor, claim), is_triage_built=TRIAGE_MODEL in outcome.succeeded
         )
         feeds = {each.feed for each in claim.slices}
         undone = feeds if outcome.is_void else feeds & (outcome.feeds_failed() | caught.feeds_torn)
@@ -201,17 +201,10 @@ def _test(call: _Call) -> BuildResult:
     return BuildResult(tests_failed=tuple(sorted(failed)), seconds={"tests": seconds})
 
 
-def _worklist_feeds(claim: slices.Claim) -> set[str]:
-    """The feeds of the claim whose records belong on a work list; all of them while contracts cannot be read."""
-    feeds = {each.feed for each in claim.slices}
-    if not feeds:
-        return set()
-    try:
-        house = load_house()
-    except Exception as error:
-        log.error("contracts cannot be read, so the safety net lists records of every feed: %s", type(error).__name__)
-        return feeds
-    return {feed for feed in feeds if feed not in house.feeds or house.feeds[feed].worklist}
+def _worklist_feeds(cursor: Cursor, claim: slices.Claim) -> set[str]:
+    """The feeds of the claim whose records belong on the work list: unless the contract says that they do not."""
+    cursor.execute("select feed from reference.feeds where worklist is null")
+    return {each.feed for each in claim.slices} - {feed for (feed,) in cursor.fetchall()}
 
 
 def _mark_lost(connection: Connection) -> None:

@@ -108,12 +108,8 @@ class Dbt:
         address = [value for name, value in sorted(self.variables.items()) if name.startswith("FRONTDOOR_DBT_")]
         key = (self.project, *address, _signature(self.project))
         if key not in _manifests:
-            from dbt.cli.main import dbtRunner
-
-            with self._connected():
-                parsed = dbtRunner().invoke(["parse", *self._options()])
-            if not parsed.success:
-                log.error("dbt cannot read its project: %s", type(parsed.exception).__name__)
+            parsed = self._call(["parse", *self._options()], None)
+            if parsed is None or not parsed.success:
                 return None
             _manifests.clear()
             _manifests[key] = parsed.result
@@ -121,23 +117,29 @@ class Dbt:
 
     def _invoke(self, command: str, select: Sequence[str] = ()) -> tuple[dict[str, str], Any]:
         """State by node name (success, error, skipped, try_again), and the manifest; no manifest: dbt did not run."""
-        try:
-            manifest = self.manifest()
-            if manifest is None:
-                return {}, None
-            from dbt.cli.main import dbtRunner
-
-            arguments = [command, *self._options(), "--threads", str(THREADS)]
-            arguments += ["--select", *select] if select else []
-            with self._connected():
-                done = dbtRunner(manifest=manifest).invoke(arguments)
-        except Exception as error:  # dbt that cannot be imported, or breaks: the safety net holds
-            log.error("dbt did not run: %s", database.safe_error(error))
+        manifest = self.manifest()
+        if manifest is None:
             return {}, None
-        if done.exception is not None or done.result is None:
-            log.error("dbt did not run: %s", type(done.exception).__name__)
+        arguments = [command, *self._options(), "--threads", str(THREADS), *(["--select", *select] if select else [])]
+        done = self._call(arguments, manifest)
+        if done is None or done.result is None:
             return {}, None
         return {result.node.name: _state(result) for result in done.result.results}, manifest
+
+    def _call(self, arguments: list[str], manifest: Any) -> Any:
+        """dbt's result; None when dbt cannot be imported, or broke before it ran a node. Raises nothing."""
+        try:
+            from dbt.cli.main import dbtRunner
+
+            with self._connected():
+                done = dbtRunner(manifest=manifest).invoke(arguments)
+        except Exception as error:
+            log.error("dbt %s did not run: %s", arguments[0], database.safe_error(error))
+            return None
+        if done.exception is not None:
+            log.error("dbt %s did not run: %s", arguments[0], database.safe_error(done.exception))
+            return None
+        return done
 
     def _options(self) -> list[str]:
         return [

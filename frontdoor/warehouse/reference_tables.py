@@ -135,6 +135,12 @@ def _mirror_house(cursor: Cursor, house: House) -> None:
         ("agency_code", "agency_name", "kind", "area_code", "timezone", "liaison_role"),
         ((a.code, a.name, a.kind, a.area_code, a.timezone, a.liaison_role) for a in house.agencies.values()),
     )
+    mirror(
+        cursor,
+        "feeds",
+        ("feed", "title", "contract_version", "delivery_mode", "worklist", "timezone"),
+        ((f.code, f.title, f.version, f.delivery_mode, f.worklist, f.timezone) for f in house.feeds.values()),
+    )
     feeds = house.agency_feeds
     mirror(
         cursor,

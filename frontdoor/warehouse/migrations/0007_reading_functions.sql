@@ -10,7 +10,7 @@ create schema reading;
 create function reading.trimmed(sent text) returns text
 language sql immutable parallel safe
 as $body$
-    select nullif(btrim(sent, E' \t\n\r\f\v\u00a0\u2007\u200b\u202f\u3000\ufeff'), '')
+    select nullif(btrim(sent, E' \t\n\r\f\x0b\u00a0\u2007\u200b\u202f\u3000\ufeff'), '')
 $body$;
 
 -- The form in which labels are compared: small ASCII letters, digits and anything beyond ASCII; one blank for whatever else lies between.
@@ -87,17 +87,20 @@ create function reading.instant_slowly(sent text, zone text) returns timestamptz
 language sql immutable parallel safe
 as $body$
     select case
+        -- A year that an offset could push out of what Python can hold is no year.
+        when parts.local_at not between timestamp '0002-01-01' and timestamp '9998-12-31' then null
         when parts.suffix is null then
             -- In the hour that is repeated, Postgres takes the second instant, we the first; the missing hour it moves forward, as we do.
             case
-                when (parts.local_at at time zone zone - interval '1 hour') at time zone zone = parts.local_at
-                    then parts.local_at at time zone zone - interval '1 hour'
+                when ((parts.local_at at time zone zone) at time zone 'UTC' - interval '1 hour') at time zone 'UTC' at time zone zone
+                    = parts.local_at
+                    then ((parts.local_at at time zone zone) at time zone 'UTC' - interval '1 hour') at time zone 'UTC'
                 else parts.local_at at time zone zone
             end
         when upper(parts.suffix) = 'Z' then parts.local_at at time zone 'UTC'
         when parts.offset_hours <= 15 and parts.offset_minutes <= 59 then
-            (parts.local_at at time zone 'UTC')
-            - case when parts.suffix like '-%' then -1 else 1 end * make_interval(0, 0, 0, 0, parts.offset_hours, parts.offset_minutes)
+            (parts.local_at - case when parts.suffix like '-%' then -1 else 1 end
+            * make_interval(0, 0, 0, 0, parts.offset_hours, parts.offset_minutes)) at time zone 'UTC'
     end
     from (
         select
@@ -172,6 +175,7 @@ end
 $make$;
 
 -- The instant of a stamp. wall_clock: what reading.wall_clock(sent) gave, so that it is read once.
+-- Hours are taken away in UTC, from a timestamp without zone: from one with zone, Postgres would call it a matter of the session.
 create function reading.instant(sent text, wall_clock timestamp, zone text) returns timestamptz
 language sql immutable parallel safe
 as $body$
@@ -182,8 +186,8 @@ as $body$
         -- Clocks change between midnight and four in the morning; at any other hour there is nothing to ask.
         when
             extract(hour from wall_clock) < 4
-            and (wall_clock at time zone zone - interval '1 hour') at time zone zone = wall_clock
-            then wall_clock at time zone zone - interval '1 hour'
+            and ((wall_clock at time zone zone) at time zone 'UTC' - interval '1 hour') at time zone 'UTC' at time zone zone = wall_clock
+            then ((wall_clock at time zone zone) at time zone 'UTC' - interval '1 hour') at time zone 'UTC'
         else wall_clock at time zone zone
     end
 $body$;
@@ -196,7 +200,7 @@ as $body$
         sent !~ '([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$'
         and (
             (reading.instant_slowly(sent || 'Z', zone) at time zone 'UTC') <> (reading.instant_slowly(sent, zone) at time zone zone)
-            or (reading.instant_slowly(sent, zone) + interval '1 hour') at time zone zone
+            or (reading.instant_slowly(sent, zone) at time zone 'UTC' + interval '1 hour') at time zone 'UTC' at time zone zone
             = reading.instant_slowly(sent, zone) at time zone zone
         ), false
     )

@@ -18,7 +18,11 @@ begin
             continue;
         end if;
         perform pg_advisory_xact_lock(hashtextextended('raw.ensure_partition:' || part_name, 0));
-        if to_regclass(format('raw.%I', part_name)) is null then
+        -- Asked of the table itself: the answer of to_regclass is from before the wait.
+        if not exists (
+            select 1 from pg_class as classes
+            where classes.relnamespace = 'raw'::regnamespace and classes.relname = part_name
+        ) then
             execute format('create table raw.%I (like raw.%I including all)', part_name, parent_name);
             execute format(
                 'alter table raw.%I attach partition raw.%I for values from (%L) to (%L)',
