@@ -14,16 +14,15 @@ import secrets
 import subprocess
 import sys
 import urllib.request
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import psycopg2
-
 from frontdoor import settings as setting
-from frontdoor.platform import processes
+from frontdoor.platform import postgres, processes
 from frontdoor.platform.passfiles import write_secret
 from frontdoor.platform.ports import HOST
 from frontdoor.settings import Settings
@@ -117,10 +116,10 @@ def environment(settings: Settings, part: str) -> dict[str, str]:
     }
 
 
-def migrate(settings: Settings, database_port: int, log: Path) -> bool:
+def migrate(settings: Settings, log: Path) -> bool:
     """Bring Airflow's own tables up to this version; False when they were. Raises `RuntimeError`."""
     done = settings.home / "airflow" / "migrated.json"
-    if done.exists() and json.loads(done.read_text()) == _state_of_tables(settings, database_port):
+    if done.exists() and json.loads(done.read_text()) == _state_of_tables(settings):
         return False
     with log.open("ab") as stream:
         ended = subprocess.run(
@@ -136,7 +135,7 @@ def migrate(settings: Settings, database_port: int, log: Path) -> bool:
         )
     if ended.returncode != 0:
         raise RuntimeError(f"Airflow's tables could not be made; see {log}")
-    done.write_text(json.dumps(_state_of_tables(settings, database_port)))
+    done.write_text(json.dumps(_state_of_tables(settings)))
     return True
 
 
@@ -163,26 +162,15 @@ def is_ready(airflow: Airflow, since: datetime | None = None) -> bool:
     return since is None or min(beats) >= since
 
 
-def _state_of_tables(settings: Settings, database_port: int) -> list[str]:
+def _state_of_tables(settings: Settings) -> list[str]:
     """Airflow's version and its database's revision: when both are as after the last migration, there is none to do."""
-    opened = psycopg2.connect(
-        host=HOST,
-        port=database_port,
-        dbname="airflow",
-        user="airflow",
-        passfile=str(settings.home / "secrets" / "airflow.pgpass"),
-        connect_timeout=10,
-    )
-    try:
-        with opened.cursor() as cursor:
-            cursor.execute("select to_regclass('alembic_version') is not null")
-            row = cursor.fetchone()
-            if row is None or not row[0]:
-                return []
-            cursor.execute("select version_num from alembic_version")
-            return [importlib.metadata.version("apache-airflow"), *(str(found[0]) for found in cursor.fetchall())]
-    finally:
-        opened.close()
+    with closing(postgres.airflow_connection(settings)) as opened, opened.cursor() as cursor:
+        cursor.execute("select to_regclass('alembic_version') is not null")
+        row = cursor.fetchone()
+        if row is None or not row[0]:
+            return []
+        cursor.execute("select version_num from alembic_version")
+        return [importlib.metadata.version("apache-airflow"), *(str(found[0]) for found in cursor.fetchall())]
 
 
 def _configuration(

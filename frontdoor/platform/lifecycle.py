@@ -24,8 +24,8 @@ from frontdoor import database
 from frontdoor.database import Server
 from frontdoor.platform import airflow, logs, ports, postgres, processes
 from frontdoor.platform.airflow import Airflow
-from frontdoor.prepare import prepare
 from frontdoor.platform.supervisor import Supervisor
+from frontdoor.prepare import prepare
 from frontdoor.settings import Settings
 
 READY_SECONDS = 240.0
@@ -185,7 +185,7 @@ def _start(settings: Settings, with_airflow: bool, say: Say, lock: IO[str]) -> P
             before = airflow.describe(settings)
             port = ports.choose_port(before.port if before else airflow.PREFERRED_PORT, "Airflow's", say)
             described = airflow.configure(settings, port, own.port)
-            airflow.migrate(settings, own.port, settings.home / "log" / "airflow-migrate.log")
+            airflow.migrate(settings, settings.home / "log" / "airflow-migrate.log")
         prepared.result()
     supervisor = Supervisor(settings, described, say, has_database=own is not None)
     supervisor.start()

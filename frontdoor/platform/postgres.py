@@ -23,6 +23,8 @@ from pathlib import Path
 import psutil
 import psycopg2
 from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import database
 from frontdoor.database import DatabaseUnavailable, Server
@@ -102,20 +104,30 @@ def running_pid(settings: Settings) -> int | None:
     return pid if _serves(pid, data) else None
 
 
-def superuser_connection(settings: Settings, name: str = "postgres") -> "psycopg2.extensions.connection":
+def superuser_connection(settings: Settings, name: str = "postgres") -> Connection:
     """A connection as the server's administrator, autocommit on: for roles and databases, never for data."""
+    opened = _connection(settings, SUPERUSER, name, settings.home / "secrets" / "superuser.pgpass")
+    opened.autocommit = True
+    return opened
+
+
+def airflow_connection(settings: Settings) -> Connection:
+    """A connection to Airflow's own tables, as their owner."""
+    return _connection(settings, AIRFLOW, AIRFLOW, settings.home / "secrets" / "airflow.pgpass")
+
+
+def _connection(settings: Settings, role: str, name: str, passfile: Path) -> Connection:
+    # The embedded server, also where the warehouse is another.
     server = database.locate(dataclasses.replace(settings, database_url=None))
-    opened = psycopg2.connect(
+    return psycopg2.connect(
         host=server.host,
         port=server.port,
         dbname=name,
-        user=SUPERUSER,
-        passfile=str(settings.home / "secrets" / "superuser.pgpass"),
+        user=role,
+        passfile=str(passfile),
         application_name="frontdoor platform",
         connect_timeout=10,
     )
-    opened.autocommit = True
-    return opened
 
 
 def _initialise(home: Path, data: Path, install: Path, account: binaries.Account | None, durable: bool) -> None:
@@ -231,7 +243,7 @@ def _publish(home: Path, port: int) -> Server:
 
 
 def create_database(
-    cursor: "psycopg2.extensions.cursor",
+    cursor: Cursor,
     name: str,
     owner: str,
     *,

@@ -1,0 +1,202 @@
+"""What `frontdoor doctor` looks at: can this machine, this database and this mail setting do the platform's work?
+
+Every check answers with a sentence that says what is so and, when it is not well, what to do. None changes anything,
+and none lets the text of a database's error out.
+"""
+
+import importlib.metadata
+import re
+import socket
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from packaging.requirements import Requirement
+
+from frontdoor import database
+from frontdoor.platform import airflow, postgres
+from frontdoor.platform.airflow import REPOSITORY
+from frontdoor.settings import Settings
+from frontdoor.warehouse.schema import MIGRATIONS
+
+OLDEST_POSTGRES = 15
+SMTP_PORTS = {"smtp": 25, "smtps": 465}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at, whether it is well, and a sentence about it."""
+
+    id: str
+    ok: bool
+    sentence: str
+
+
+def doctor(settings: Settings) -> list[Check]:
+    """Every check, in the order in which trouble should be mended; one that cannot run is not ok. Raises nothing."""
+    looks: list[tuple[str, Callable[[Settings], Iterator[Check]]]] = [
+        ("python", _python),
+        ("packages", _packages),
+        ("folders", _folders),
+        ("database", _database),
+        ("airflow", _airflow),
+        ("mail", _mail),
+    ]
+    checks: list[Check] = []
+    for name, look in looks:
+        try:
+            checks.extend(look(settings))
+        except Exception as error:
+            checks.append(Check(name, False, f"This could not be checked: {database.safe_error(error)}."))
+    return checks
+
+
+def _either(name: str, ok: bool, well: str, ill: str) -> Check:
+    return Check(name, ok, well if ok else ill)
+
+
+def _python(_: Settings) -> Iterator[Check]:
+    found = ".".join(map(str, sys.version_info[:3]))
+    fits = (3, 11) <= sys.version_info[:2] < (3, 14)
+    yield _either("python", fits, f"Python is {found}.", f"Python is {found}, but must be 3.11 to 3.13: make setup.")
+
+
+def _packages(_: Settings) -> Iterator[Check]:
+    wanted = _locked(REPOSITORY / "requirements.lock")
+    wrong = [name for name, version in wanted.items() if _installed(name) != version]
+    if wrong:
+        named = ", ".join(sorted(wrong)[:5])
+        yield Check("packages", False, f"{len(wrong)} packages are not as locked ({named}): make setup.")
+    else:
+        yield Check("packages", True, f"All {len(wanted)} packages are as requirements.lock says.")
+
+
+def _folders(settings: Settings) -> Iterator[Check]:
+    folders = {"home": settings.home, "landing": settings.landing, "archive": settings.archive}
+    if settings.smtp_url is None:
+        folders["mail"] = settings.mail_dir
+    closed = [f"{name} ({folder})" for name, folder in folders.items() if not _is_writable(folder)]
+    if closed:
+        yield Check("folders", False, f"Not there, or not writable: {', '.join(closed)}. `frontdoor up` makes them.")
+    else:
+        yield Check("folders", True, f"{', '.join(folders)}: all can be written.")
+
+
+def _database(settings: Settings) -> Iterator[Check]:
+    try:
+        opened = database.connect(settings, application_name="frontdoor doctor")
+    except database.DatabaseUnavailable as error:
+        yield Check("database", False, str(error))
+        return
+    server = database.locate(settings)
+    with closing(opened), opened.cursor() as cursor:
+        yield Check("database", True, f"Database {server.name} answers on {server.host}:{server.port}.")
+        major, version = opened.server_version // 10000, opened.info.parameter_status("server_version")
+        yield _either(
+            "database_version",
+            major >= OLDEST_POSTGRES,
+            f"Postgres is {version}.",
+            f"Postgres is {version}, but {OLDEST_POSTGRES} or newer is needed.",
+        )
+        cursor.execute("select has_database_privilege(current_database(), 'create')")
+        yield _either(
+            "database_rights",
+            bool((cursor.fetchone() or (False,))[0]),
+            f"{server.owner} may make schemas.",
+            f"{server.owner} may not make schemas: make it the owner of {server.name}.",
+        )
+        cursor.execute("select to_regclass('warehouse.migrations') is not null")
+        applied: set[str] = set()
+        if (cursor.fetchone() or (False,))[0]:
+            cursor.execute("select migration from warehouse.migrations")
+            applied = {row[0] for row in cursor.fetchall()}
+        missing = {path.name for path in MIGRATIONS.glob("[0-9]*.sql")} - applied
+        yield _either(
+            "schemas",
+            not missing,
+            f"All {len(applied)} migrations are applied.",
+            f"{len(missing)} migrations are not applied: `frontdoor up` applies them.",
+        )
+
+
+def _airflow(settings: Settings) -> Iterator[Check]:
+    described = airflow.describe(settings)
+    said = airflow.health(described, timeout=3.0) if described else {}
+    if described is None or not said:
+        yield Check("airflow", False, "Airflow is not running here; files wait for `frontdoor up` or `ingest`.")
+        return
+    unwell = [part for part, state in said.items() if (state or {}).get("status") not in ("healthy", None)]
+    if unwell:
+        yield Check("airflow", False, f"Airflow answers at {described.url}, but not well: {', '.join(sorted(unwell))}.")
+    else:
+        yield Check("airflow", True, f"Airflow is well, at {described.url}.")
+    unread = _unread_dag_files(settings)
+    yield _either(
+        "dags",
+        unread == 0,
+        "Airflow reads every DAG file.",
+        f"Airflow cannot read {unread} DAG files; its page says why.",
+    )
+
+
+def _mail(settings: Settings) -> Iterator[Check]:
+    if settings.contacts is not None and not settings.contacts.is_file():
+        yield Check("contacts", False, f"There is no contacts file at {settings.contacts}: alerts find nobody.")
+    if settings.smtp_url is None:
+        yield Check("mail", True, f"Alerts go to the folder {settings.mail_dir}; FRONTDOOR_SMTP_URL sends them.")
+        return
+    parts = urlsplit(settings.smtp_url)
+    if parts.scheme not in SMTP_PORTS or not parts.hostname:
+        yield Check("mail", False, "FRONTDOOR_SMTP_URL must look like smtp://user@host:587 or smtps://user@host.")
+        return
+    secret = settings.smtp_password_file
+    if secret is not None and (not secret.is_file() or stat.S_IMODE(secret.stat().st_mode) & 0o077):
+        yield Check("mail", False, f"The password file {secret} must exist and be for its owner alone (chmod 600).")
+        return
+    port = parts.port or SMTP_PORTS[parts.scheme]
+    try:
+        socket.create_connection((parts.hostname, port), timeout=3).close()
+    except OSError:
+        yield Check(
+            "mail", False, f"The mail server {parts.hostname}:{port} does not answer; alerts wait in the outbox."
+        )
+        return
+    yield Check("mail", True, f"The mail server {parts.hostname}:{port} answers.")
+
+
+def _locked(lock: Path) -> dict[str, str]:
+    """Name -> version of what the lock wants on this machine."""
+    wanted = {}
+    for line in lock.read_text(encoding="utf-8").splitlines():
+        if re.match(r"[A-Za-z0-9]", line):
+            requirement = Requirement(line.rstrip("\\ "))
+            if requirement.marker is None or requirement.marker.evaluate():
+                wanted[requirement.name] = str(requirement.specifier).removeprefix("==")
+    return wanted
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _unread_dag_files(settings: Settings) -> int:
+    opened = postgres.airflow_connection(settings)
+    with closing(opened), opened.cursor() as cursor:
+        cursor.execute("select count(*) from import_error")
+        return int((cursor.fetchone() or (0,))[0])
