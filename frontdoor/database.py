@@ -88,7 +88,7 @@ def connect(settings: Settings, *, application_name: str = "frontdoor") -> conne
         )
     except psycopg2.OperationalError as error:
         # The driver's text names host, port and role, and never a value of a record.
-        raise DatabaseUnavailable(f"The database does not answer: {str(error).strip()}") from None
+        raise DatabaseUnavailable(f"The database does not answer: {' '.join(str(error).split())}") from None
     if settings.now is not None:
         _refuse_pinned_time_outside_simulation(opened)
     return opened

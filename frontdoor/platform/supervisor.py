@@ -19,7 +19,7 @@ from frontdoor.settings import Settings
 FIRST_PAUSE, LONGEST_PAUSE, CALM_AFTER = 0.5, 30.0, 60.0
 LOOK_SECONDS = 0.5
 TIDY_SECONDS = 600.0
-# Seconds to end by itself. The scheduler waits for its tasks; the triggerer takes 12 s over nothing that will be missed.
+# Seconds to end by itself: the scheduler waits for its tasks; the triggerer takes 12 s over nothing that is missed.
 PATIENCE = {"dag-processor": 3.0, "triggerer": 3.0, "scheduler": 8.0, "api-server": 5.0}
 
 Say = Callable[[str], None]
