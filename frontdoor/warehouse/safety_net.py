@@ -3,7 +3,7 @@
 After every run of dbt, whatever became of it, each claimed record of a work-list feed must be on worklists.triage:
 itself, or (where the models know it as a repeat or as superseded) by a row of the same key. What is not is put there,
 open, with its findings as defects. It is built from raw.<feed> alone, so it needs no model, no reading and no check
-to have worked. A later build that succeeds replaces such rows, because models delete and insert by key.
+to have worked. The model of the list forgets such rows of its news, under whatever key, before it writes its own.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ create table if not exists worklists.triage (
     delivery_id bigint,
     record_no bigint
 );
-create index if not exists triage_by_record on worklists.triage (delivery_id, record_no);
+create unique index if not exists triage_by_record on worklists.triage (delivery_id, record_no);
 create index if not exists triage_by_key on worklists.triage (record_key);
 """
 
@@ -110,20 +110,6 @@ where
     and {unlisted}
 """
 
-# A row that the net made without a reading has a key of its own; it goes when the models list the record by its key.
-TIDY = """
-delete from worklists.triage as rescued
-using warehouse.build_slices as slices, worklists.triage as listed
-where
-    slices.build_id = %(build_id)s
-    and rescued.delivery_id = slices.delivery_id
-    and rescued.record_no between slices.record_from and slices.record_to
-    and rescued.record_key = format('%%s#%%s', rescued.delivery_id, rescued.record_no)
-    and listed.delivery_id = rescued.delivery_id
-    and listed.record_no = rescued.record_no
-    and listed.record_key <> rescued.record_key
-"""
-
 
 @dataclass(frozen=True)
 class Caught:
@@ -139,7 +125,6 @@ def catch(cursor: Cursor, build_id: int, feeds: Collection[str], *, is_triage_bu
     `is_triage_built`: the model of the list succeeded, so a record whose key is listed may rightly be absent itself.
     """
     cursor.execute(TRIAGE)
-    cursor.execute(TIDY, {"build_id": build_id})
     rescued, torn = 0, set()
     for feed in sorted(feeds):
         cursor.execute("savepoint one_feed")

@@ -88,7 +88,9 @@ def claim(connection: Connection, *, tried: Collection[int], turn_of_large: bool
     if fresh:
         return _bounded(fresh, turn_of_large, is_retry=False)
     again = sorted(waiting, key=lambda each: (each.last_build_id, each.remaining, each.delivery_id))
-    if again and again[0].deaths >= DEATHS_BEFORE_ALONE:
+    if not again:
+        return Claim()
+    if again[0].deaths >= DEATHS_BEFORE_ALONE:
         again = again[:1]
     return _bounded(again, turn_of_large, is_retry=True)
 
@@ -96,14 +98,15 @@ def claim(connection: Connection, *, tried: Collection[int], turn_of_large: bool
 def _bounded(waiting: Sequence[_Waiting], turn_of_large: bool, *, is_retry: bool) -> Claim:
     small = [each for each in waiting if each.remaining < LARGE_RECORDS]
     large = [each for each in waiting if each.remaining >= LARGE_RECORDS]
+    is_turn_of_large = bool(large) and (turn_of_large or not small)
     slices: list[Slice] = []
     room = MOST_RECORDS
-    for each in small[: MOST_DELIVERIES - 1]:
+    for each in small[: MOST_DELIVERIES - is_turn_of_large]:
         if each.remaining > room:
             break
         slices.append(_slice(each, each.remaining))
         room -= each.remaining
-    if large and (turn_of_large or not small):
+    if is_turn_of_large:
         # At least one slice, however full of small ones the build is: nothing waits for ever.
         size = max(LARGE_RECORDS, min(SLICE_RECORDS, room))
         slices.append(_slice(large[0], min(large[0].remaining, size)))
