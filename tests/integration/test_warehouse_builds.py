@@ -413,9 +413,12 @@ def test_news_stops_the_tests(marts: Marts, monkeypatch: pytest.MonkeyPatch) -> 
     ]
 
 
-def test_passwords_and_values_stay_out_of_the_folder_of_dbt(marts: Marts) -> None:
+def test_passwords_stay_out_of_the_folder_of_dbt_and_nothing_is_sent(marts: Marts) -> None:
+    from dbt import tracking
+
     marts.deliver(2)
     marts.build()
+    assert tracking.active_user is None or tracking.active_user.do_not_track
     written = b"".join(path.read_bytes() for path in _folder(marts).rglob("*") if path.is_file())
     assert written, "dbt wrote nothing at all: this test looks in the wrong place"
     passfile = Path(marts.connection.info.dsn_parameters["passfile"]).read_text(encoding="utf-8")
