@@ -1,0 +1,52 @@
+"""The command line: ``frontdoor COMMAND``. One module per group of commands; each adds its own to the parser.
+
+Exit codes: 0 done, whatever the data's quality; 1 the system failed; 2 wrong usage, unknown agency or feed;
+3 ``--wait`` ran out. With ``--json`` one document goes to stdout and everything else to stderr. What is printed of a
+failure is our own sentence or an error's class, never its text, which may quote a record.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from frontdoor.cli.output import UsageMistake, fail, start_log
+
+OK, FAILED, WRONG_USAGE, WAITED_IN_VAIN, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    from frontdoor import settings
+    from frontdoor.cli.parser import build
+
+    arguments = build().parse_args(argv)
+    start_log()
+    wants_json = getattr(arguments, "json", False)
+    try:
+        return int(arguments.run(arguments, settings.load()))
+    except (UsageMistake, settings.SettingsError) as error:
+        fail(str(error), wants_json)
+        return WRONG_USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has heard enough; without this Python complains when it flushes at exit.
+        sys.stdout = None
+        return OK
+    except Exception as error:
+        fail(_sentence(error), wants_json)
+        return FAILED
+
+
+def _sentence(error: Exception) -> str:
+    from frontdoor.database import DatabaseUnavailable, safe_error
+
+    if isinstance(error, DatabaseUnavailable) or getattr(error, "is_safe_to_show", False):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(Path(__file__).parents[1])]
+    where = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
+    return f"failed{where}: {safe_error(error)}"

@@ -1,0 +1,153 @@
+"""What ``frontdoor doctor`` looks at besides the machine: declarations, routing, outbox, builds.
+
+Each check is one sentence that says what is well, or what to do. None speaks of the quality of data: a poor file is no
+illness of the platform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from frontdoor import clock
+from frontdoor.platform.checks import Check
+from frontdoor.platform.checks import doctor as of_platform
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+    from frontdoor.settings import Settings
+
+STUCK_ATTEMPTS = 3
+UNBUILT_MINUTES = 15
+CALENDAR_AHEAD_DAYS = 90
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Look at everything; a check that cannot be made has failed."""
+    return [
+        *of_platform(settings),
+        _tried("contracts", _contracts),
+        _tried("passfile", lambda: _passfile(settings)),
+        _tried("routing", lambda: _routing(settings)),
+        *_of_database(settings),
+    ]
+
+
+def _tried(check_id: str, look: Callable[[], Check]) -> Check:
+    from frontdoor.database import safe_error
+
+    try:
+        return look()
+    except Exception as error:
+        return Check(check_id, False, f"This could not be checked: {safe_error(error)}.")
+
+
+def _contracts() -> Check:
+    from frontdoor.contract import ContractError, load_house
+
+    try:
+        house = load_house()
+    except ContractError as error:  # speaks of our own declarations
+        return Check("contracts", False, str(error))
+    counted = f"{len(house.feeds)} feeds, {len(house.layouts)} layouts, {len(house.agencies)} agencies"
+    return Check("contracts", True, f"The contracts can be read: {counted}.")
+
+
+def _routing(settings: Settings) -> Check:
+    from frontdoor.alerts.channels import smtp
+    from frontdoor.alerts.routing import ContactsError, load_contacts
+    from frontdoor.contract import load_house
+
+    try:
+        contacts = load_contacts(settings.contacts)
+        if settings.smtp_url is None:
+            return Check("routing", True, "Mails go to the folder, whoever holds a role.")
+        smtp.parse(settings.smtp_url, settings.smtp_password_file)
+    except (ContactsError, ValueError) as error:  # both name a setting and quote none of it
+        return Check("routing", False, f"{error}.")
+    agencies = load_house().agencies.values()
+    nobody = sorted(agency.code for agency in agencies if not contacts.people(agency.code, agency.liaison_role))
+    if nobody:
+        sentence = f"Nobody is named in FRONTDOOR_CONTACTS as liaison of {', '.join(nobody)}: their messages wait."
+        return Check("routing", False, sentence)
+    return Check("routing", True, "Every agency has a liaison.")
+
+
+def _passfile(settings: Settings) -> Check:
+    from frontdoor import database
+
+    try:
+        path = database.locate(settings).passfile
+    except database.DatabaseUnavailable as error:
+        return Check("passfile", False, str(error))
+    if not path.exists():
+        return Check("passfile", settings.database_url is not None, "There is none; the database must do without.")
+    if path.stat().st_mode & 0o077:
+        return Check("passfile", False, f"{path} can be read by others: chmod 0600.")
+    return Check("passfile", True, f"{path} is for its owner alone.")
+
+
+def _of_database(settings: Settings) -> Iterator[Check]:
+    from frontdoor import database
+
+    try:
+        connection = database.connect(settings, application_name="frontdoor doctor")
+    except database.DatabaseUnavailable:
+        return  # said already
+    with closing(connection):
+        connection.autocommit = True
+        yield _tried("calendar", lambda: _calendar(connection))
+        yield _tried("outbox", lambda: _outbox(connection))
+        yield _tried("builds", lambda: _builds(connection))
+
+
+def _calendar(connection: Connection) -> Check:
+    known = _one(
+        connection,
+        "select exists (select from reference.calendar where calendar_date = %s::date + %s)",
+        (clock.now(), CALENDAR_AHEAD_DAYS),
+    )
+    if known:
+        return Check("calendar", True, f"Working days are known for the next {CALENDAR_AHEAD_DAYS} days.")
+    return Check("calendar", False, "Working days end soon: add bank holidays to dbt_project/seeds/holidays.csv.")
+
+
+def _outbox(connection: Connection) -> Check:
+    stuck = _one(
+        connection,
+        "select count(*) from alerts.messages where sent_at is null and attempts >= %s",
+        (STUCK_ATTEMPTS,),
+    )
+    if stuck:
+        sentence = f"{stuck} messages did not go out in {STUCK_ATTEMPTS} attempts: look at mail and routing."
+        return Check("outbox", False, sentence)
+    return Check("outbox", True, "No message is stuck.")
+
+
+def _builds(connection: Connection) -> Check:
+    waiting = _one(
+        connection,
+        "select count(*) from intake.deliveries where status = 'published' and built_in is null"
+        " and published_at < %s - make_interval(mins => %s)",
+        (clock.now(), UNBUILT_MINUTES),
+    )
+    if waiting:
+        sentence = f"{waiting} deliveries wait for the marts for over {UNBUILT_MINUTES} minutes: frontdoor ingest."
+        return Check("builds", False, sentence)
+    failed = _one(
+        connection,
+        "select cardinality(models_failed) from warehouse.builds"
+        " where ended_at is not null order by build_id desc limit 1",
+    )
+    if failed:
+        return Check("builds", False, f"{failed} models failed in the last build: see warehouse.builds and HOME/log.")
+    return Check("builds", True, "The marts are up to date.")
+
+
+def _one(connection: Connection, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        row = cursor.fetchone()
+    return row[0] if row else None

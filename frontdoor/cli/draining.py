@@ -1,0 +1,96 @@
+"""``frontdoor ingest`` and ``frontdoor replay``: the work itself, in this process, beside or without Airflow."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from frontdoor.cli.output import UsageMistake, emit, note, progress, say
+from frontdoor.cli.shared import add_json, agency_and_source
+
+if TYPE_CHECKING:
+    from frontdoor.settings import Settings
+
+
+def add(commands: Any) -> None:
+    """Add ``ingest`` and ``replay``."""
+    ingest = commands.add_parser("ingest", help="take, judge, publish, build and send, until nothing is left")
+    add_json(ingest)
+    ingest.set_defaults(run=run_ingest)
+
+    replay = commands.add_parser("replay", help="judge and publish deliveries again, under today's contracts")
+    replay.add_argument("--delivery", type=int, metavar="ID", help="one delivery")
+    replay.add_argument("--agency", metavar="A", help="with --feed: all deliveries of an agency")
+    replay.add_argument("--feed", metavar="F", help="the feed or layout by which they came")
+    replay.add_argument("--notify", action="store_true", help="also tell the sender again; otherwise nobody is told")
+    add_json(replay)
+    replay.set_defaults(run=run_replay)
+
+
+def run_ingest(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Drain everything once."""
+    from frontdoor import delivery
+    from frontdoor.prepare import prepare
+
+    with _a_database(settings), progress("working through everything that waits"):
+        prepare(settings)
+        done = delivery.ingest(settings)
+    if arguments.json:
+        emit(done)
+    else:
+        say(", ".join(f"{name.replace('_', ' ')} {count}" for name, count in done.items()))
+    return 0
+
+
+@contextmanager
+def _a_database(settings: Settings) -> Iterator[None]:
+    """Use the database that runs; where this home's own does not, start it for as long as the work takes."""
+    from frontdoor import database, platform
+
+    try:
+        database.connect(settings).close()
+    except database.DatabaseUnavailable:
+        if settings.database_url is not None:
+            raise
+        with platform.up(settings, with_airflow=False, say=note):
+            yield
+        return
+    yield
+
+
+def run_replay(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Judge and publish again what was published."""
+    from frontdoor import database, delivery
+    from frontdoor.contract import load_house
+
+    by_agency = arguments.agency is not None or arguments.feed is not None
+    if (arguments.delivery is None) == (not by_agency) or (by_agency and not (arguments.agency and arguments.feed)):
+        raise UsageMistake("replay wants --delivery ID, or --agency A with --feed F")
+    connection = database.connect(settings)
+    try:
+        with connection.cursor() as cursor:
+            if by_agency:
+                agency, source = agency_and_source(load_house(), arguments.agency, arguments.feed)
+                cursor.execute(
+                    "select delivery_id from intake.deliveries"
+                    " where agency_code = %s and %s in (source, feed) and status = 'published' order by delivery_id",
+                    (agency, source),
+                )
+            else:
+                cursor.execute(
+                    "select delivery_id from intake.deliveries where delivery_id = %s and status = 'published'",
+                    (arguments.delivery,),
+                )
+            delivery_ids = [row[0] for row in cursor.fetchall()]
+    finally:
+        connection.close()
+    if not delivery_ids and not by_agency:
+        raise UsageMistake(f"there is no published delivery {arguments.delivery}")
+    with progress(f"judging {len(delivery_ids)} deliveries again"):
+        replayed = delivery.replay(settings, delivery_ids, notify=arguments.notify)
+        built = delivery.build(settings)
+    document = {"replayed": replayed, "delivery_ids": delivery_ids, **built}
+    emit(document) if arguments.json else say(f"replayed {replayed} deliveries; the marts are built from them anew")
+    return 0

@@ -1,0 +1,29 @@
+"""All commands, as one parser. A command that is not here does not exist yet; there are no stubs."""
+
+from __future__ import annotations
+
+import argparse
+
+from frontdoor.cli import delivering, demo, draining, feeds, looking, running
+
+GROUPS = (delivering, draining, looking, feeds, running, demo)
+
+EPILOG = """\
+exit codes: 0 done, whatever the data's quality; 1 the system failed; 2 wrong usage, unknown agency or feed;
+3 --wait ran out.
+This is not a way to report a child in danger: immediate danger 999; urgent, ring the front door.
+"""
+
+
+def build() -> argparse.ArgumentParser:
+    """Return the parser of ``frontdoor``; each command sets ``run(arguments, settings) -> exit code``."""
+    parser = argparse.ArgumentParser(
+        prog="frontdoor",
+        description="The data platform behind a children's services front door.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
+    for group in GROUPS:
+        group.add(commands)
+    return parser

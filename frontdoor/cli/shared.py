@@ -1,0 +1,48 @@
+"""What several commands share: options, the names that are known, a file in words."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from frontdoor.cli.output import UsageMistake
+
+if TYPE_CHECKING:
+    from frontdoor.contract import House
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``."""
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout, logs on stderr")
+
+
+def agency_and_source(house: House, agency: str, source: str) -> tuple[str, str]:
+    """Return both if this agency sends this feed or layout; else raise UsageMistake with the names that are known."""
+    if agency not in house.agencies:
+        raise UsageMistake(f"no agency of that name is known; known are: {_names(house.agencies)}")
+    if source not in house.sources():
+        raise UsageMistake(f"no feed or layout of that name is known; known are: {_names(house.sources())}")
+    if not house.accepts(agency, source):
+        its_own = [known for known in house.sources() if house.accepts(agency, known)]
+        raise UsageMistake(f"{agency} does not send {source}; it sends: {_names(its_own)}")
+    return agency, source
+
+
+def describe_file(document: dict[str, Any]) -> Iterator[str]:
+    """Yield a FILE in lines for a person."""
+    because = f": {document['reason']}" if document["reason"] else ""
+    copy_of = f" of file {document['duplicate_of']}" if document["duplicate_of"] else ""
+    yield f"file {document['file_id']}: {document['status']}{copy_of}{because}"
+    for delivery in document["deliveries"]:
+        findings = ", ".join(f"{count} {severity}" for severity, count in delivery["findings"].items())
+        yield (
+            f"  delivery {delivery['delivery_id']} {delivery['agency_code']}/{delivery['feed']}: {delivery['status']},"
+            f" {delivery['verdict'] or 'not judged'}; {delivery['records_loaded']} of {delivery['records_in']} records"
+            f" listed, {delivery['records_dead']} unreadable; findings: {findings};"
+            f" {'in the marts' if delivery['built_at'] else 'not built yet'}"
+        )
+
+
+def _names(names: Any) -> str:
+    return ", ".join(sorted(names)) or "none"
