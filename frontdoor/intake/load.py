@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -77,13 +78,14 @@ def load(connection: Connection, settings: Settings, house: House, delivery_id: 
         except Unreadable as refusal:
             ledger.mark_dead(cursor, delivery.file_id, delivery_id, refusal.code)
             return "dead_letter"
-        tally = reader.tally
-        if tally.dead:
-            tally.file_fault(NOT_ALL_READ)
-            ledger.add_dead_letters(cursor, delivery.file_id, delivery_id, tally.letters())
-        _add_findings(cursor, delivery, tally)
-        ledger.note_reading(cursor, delivery.file_id, delivery.member_no, tally.loaded + tally.dead, reader.reading)
-        ledger.mark_loaded(cursor, delivery_id, tally.loaded, tally.dead)
+        with closing(reader.tally) as tally:
+            if tally.dead:
+                tally.file_fault(NOT_ALL_READ)
+                ledger.add_dead_letters(cursor, delivery.file_id, delivery_id, tally.letters())
+            _add_findings(cursor, delivery, tally)
+            records = tally.loaded + tally.dead
+            ledger.note_reading(cursor, delivery.file_id, delivery.member_no, records, reader.reading)
+            ledger.mark_loaded(cursor, delivery_id, tally.loaded, tally.dead)
     return "loaded"
 
 
@@ -133,6 +135,7 @@ def _copy(cursor: Cursor, settings: Settings, house: House, delivery: _Delivery)
         if cursor.rowcount != reader.tally.loaded:
             raise RowsMissing(f"{reader.tally.loaded} rows were given, {cursor.rowcount} taken")
     except (psycopg2.Error, RowsMissing) as error:
+        reader.tally.close()
         if blocks.failure is None and isinstance(error, _AWAY):
             raise
         cursor.execute("rollback to savepoint copy_rows")

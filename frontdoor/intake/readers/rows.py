@@ -67,6 +67,11 @@ class Tally:
         self.dead += 1
         self._letters.write(f"{line_no} {reason_code}\n")
 
+    def close(self) -> None:
+        """Drop what was noted."""
+        self._faults.close()
+        self._letters.close()
+
     def faults(self) -> Iterator[tuple[int, str]]:
         """Yield (record_no, rule_id)."""
         self._faults.seek(0)
