@@ -1,0 +1,153 @@
+"""The files in landing/.taken: moved there to be read, looked at again, and only then deleted.
+
+A taken file stands in ``.taken/<agency>/<source>/<token>/<its name>``. Its token says whether the ledger knows it. It
+is deleted when it is still what was read and nobody has it open for writing; changed, it gets a new token and is a new
+file.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from frontdoor.intake import archive, landing
+
+log = logging.getLogger(__name__)
+
+UNFINISHED = ".unfinished"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A file in .taken: the folders it came from, and where it is now."""
+
+    agency: str
+    source: str
+    token: str
+    path: Path
+
+
+def move(zone: Path, landed: landing.Landed) -> Taken:
+    """Rename a file out of its landing folder, under a token of its own."""
+    token = uuid.uuid4().hex
+    folder = zone / landing.TAKEN / landed.agency / landed.source / token
+    folder.mkdir(mode=0o700, parents=True)
+    try:
+        os.rename(landed.path, folder / landed.path.name)
+    except OSError:
+        folder.rmdir()
+        raise
+    return Taken(landed.agency, landed.source, token, folder / landed.path.name)
+
+
+def clear(zone: Path, taken: Taken, file: int, stored: archive.Stored) -> Taken | None:
+    """Delete a taken file that the ledger knows; return it as a new one if it is no longer what was read."""
+    if _changed(os.fstat(file), stored):
+        return _renew(zone, taken) if not landing.has_writer(taken.path) else None
+    if landing.has_writer(taken.path):
+        return None  # somebody may still write: the next run looks again
+    taken.path.unlink()
+    taken.path.parent.rmdir()
+    if _changed(os.fstat(file), stored):
+        return _rescue(zone, taken, file)
+    return None
+
+
+def _changed(status: os.stat_result, stored: archive.Stored) -> bool:
+    return (status.st_size, status.st_mtime_ns) != (stored.size_bytes, stored.mtime_ns)
+
+
+def _renew(zone: Path, taken: Taken) -> Taken:
+    """Give a taken file a new token: it is another file now."""
+    renewed = move(zone, landing.Landed(taken.agency, taken.source, taken.path, 0, is_file=True))
+    taken.path.parent.rmdir()
+    return renewed
+
+
+def _rescue(zone: Path, taken: Taken, file: int) -> Taken:
+    """Write out again, as a new file, what was written into a file at the moment of its deletion."""
+    token = uuid.uuid4().hex
+    folder = zone / landing.TAKEN / taken.agency / taken.source / token
+    folder.mkdir(mode=0o700, parents=True)
+    os.lseek(file, 0, os.SEEK_SET)
+    with (folder / UNFINISHED).open("wb") as copy:
+        while block := os.read(file, archive.BLOCK_BYTES):
+            copy.write(block)
+        copy.flush()
+        os.fsync(copy.fileno())
+    os.rename(folder / UNFINISHED, folder / taken.path.name)
+    return Taken(taken.agency, taken.source, token, folder / taken.path.name)
+
+
+def recover(
+    zone: Path, archived: Path, agency: str, source: str, known: Callable[[str], archive.Stored | None]
+) -> Iterator[Taken]:
+    """Yield what a crash (or a patient writer) left in .taken and is not in the ledger as it is; clear the rest.
+
+    `known`: from a token to what the ledger says was read (its time of change does not matter), or None.
+    """
+    for taken in _in_taken(zone, agency, source):
+        was_read = known(taken.token)
+        if was_read is None:
+            yield taken
+        elif not landing.has_writer(taken.path):
+            try:
+                if renewed := _clear_if_same(zone, archived, taken, was_read):
+                    yield renewed
+            except OSError as error:
+                log.error("file %s waits in the landing zone: %s", taken.token, without_names(error))
+
+
+def _clear_if_same(zone: Path, archived: Path, taken: Taken, was_read: archive.Stored) -> Taken | None:
+    file = os.open(taken.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        status = os.fstat(file)
+        is_same = status.st_size == was_read.size_bytes and archive.holds(file, archived, was_read.sha256)
+        now = archive.Stored(was_read.sha256, status.st_size if is_same else -1, status.st_mtime_ns)
+        return clear(zone, taken, file, now)
+    finally:
+        os.close(file)
+
+
+def _in_taken(zone: Path, agency: str, source: str) -> list[Taken]:
+    found = []
+    for folder in _folders(zone / landing.TAKEN / agency / source):
+        names = [path for path in folder.iterdir() if path.name != UNFINISHED]
+        if names:
+            found.append((names[0].lstat().st_ctime_ns, Taken(agency, source, folder.name, names[0])))
+        else:
+            _remove_empty(folder)
+    return [taken for _, taken in sorted(found, key=lambda each: each[0])]
+
+
+def left_behind(zone: Path, agency: str | None, source: str | None) -> set[tuple[str, str]]:
+    """Return the (agency, source) of which something is in .taken."""
+    return {
+        (outer.name, inner.name)
+        for outer in _folders(zone / landing.TAKEN)
+        if agency in (None, outer.name)
+        for inner in _folders(outer)
+        if source in (None, inner.name) and any(_folders(inner))
+    }
+
+
+def _folders(path: Path) -> list[Path]:
+    try:
+        return [each for each in path.iterdir() if each.is_dir()]
+    except FileNotFoundError:
+        return []
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove what a crash left of a token: a folder that never got its file, or a copy that was not finished."""
+    (folder / UNFINISHED).unlink(missing_ok=True)
+    folder.rmdir()
+
+
+def without_names(error: OSError) -> str:
+    """Return what may be said of an error of the file system, whose text carries file names."""
+    return f"{type(error).__name__}: {os.strerror(error.errno)}" if error.errno else type(error).__name__
