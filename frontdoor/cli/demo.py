@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,15 +28,16 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 180.0
 RECORDS = 40
+SEVERITIES = ("critical", "warning", "info")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One file of the demonstration."""
+    """One file of the demonstration; one record in it breaks the first of these rules that can be broken."""
 
     agency: str
     feed: str
-    break_rule: str | None
+    break_one_of: tuple[str, ...]
 
 
 def add(commands: Any) -> None:
@@ -91,36 +92,39 @@ def _show(settings: Settings) -> bool:
 
 
 def samples(house: House) -> list[Sample]:
-    """Return one good and one poor file per feed, each from the first agency that sends it as itself."""
+    """Return a good and a poor file per feed, each from the first agency that sends it under the feed's own name."""
     found = []
     for feed in house.feeds.values():
-        senders = [code for code in sorted(house.agencies) if house.accepts(code, feed.code)]
-        # What is likest to be seen: the gravest rule that speaks of one record and to its sender.
-        rules = [rule for rule in feed.rules if rule.scope == "record" and rule.recipient_role == "liaison"]
-        rules = [rule for rule in rules if rule.applies(house.agencies[senders[0]], feed.code)] if senders else []
-        rules.sort(key=lambda rule: (("critical", "warning", "info").index(rule.severity), rule.rule_id))
-        if senders:
-            found.append(Sample(senders[0], feed.code, None))
-            found.extend(Sample(senders[0], feed.code, rule.rule_id) for rule in rules[-1:])
+        sender = next((code for code in sorted(house.agencies) if house.accepts(code, feed.code)), None)
+        if sender is None:
+            continue
+        rules = [rule for rule in feed.rules if rule.applies(house.agencies[sender], feed.code)]
+        rules.sort(key=lambda rule: (SEVERITIES.index(rule.severity), rule.rule_id))
+        to_sender = tuple(rule.rule_id for rule in rules if rule.scope == "record" and rule.recipient_role == "liaison")
+        found += [Sample(sender, feed.code, ()), Sample(sender, feed.code, to_sender)]
     return found
 
 
 def _deliver(settings: Settings, house: House, connection: Connection) -> list[delivering.Landed]:
-    from frontdoor.simulator.sample import sample_records
-
-    seed = mark = delivering.newest_file(connection)
+    mark = delivering.newest_file(connection)
     landed = []
     with tempfile.TemporaryDirectory() as folder:
         for number, sample in enumerate(samples(house), start=1):
-            file = Path(folder) / f"sample-{seed}-{number}.csv"
-            file.write_bytes(
-                sample_records(
-                    house, sample.agency, sample.feed, RECORDS, break_rule=sample.break_rule, seed=seed * 100 + number
-                )
-            )
+            # Seeds never come twice in one database: the same bytes again would be a duplicate.
+            file = Path(folder) / f"sample-{mark}-{number}.csv"
+            file.write_bytes(_content(house, sample, seed=mark * 100 + number))
             landed.append(delivering.put(settings, file, sample.agency, sample.feed, ledger_mark=mark))
             note(f"delivered {RECORDS} records of {sample.feed} as {sample.agency}")
     return landed
+
+
+def _content(house: House, sample: Sample, seed: int) -> bytes:
+    from frontdoor.simulator.sample import sample_records
+
+    for rule_id in sample.break_one_of:
+        with suppress(ValueError):  # not every rule can fail in an invented file
+            return sample_records(house, sample.agency, sample.feed, RECORDS, seed=seed, break_rule=rule_id)
+    return sample_records(house, sample.agency, sample.feed, RECORDS, seed=seed)
 
 
 def _follow(connection: Connection, landed: list[delivering.Landed]) -> dict[delivering.Landed, int]:

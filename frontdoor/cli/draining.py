@@ -62,12 +62,12 @@ def _a_database(settings: Settings) -> Iterator[None]:
 
 def run_replay(arguments: argparse.Namespace, settings: Settings) -> int:
     """Judge and publish again what was published."""
-    from frontdoor import database, delivery
-    from frontdoor.contract import load_house
-
     by_agency = arguments.agency is not None or arguments.feed is not None
     if (arguments.delivery is None) == (not by_agency) or (by_agency and not (arguments.agency and arguments.feed)):
         raise UsageMistake("replay wants --delivery ID, or --agency A with --feed F")
+    from frontdoor import database, delivery
+    from frontdoor.contract import load_house
+
     connection = database.connect(settings)
     try:
         with connection.cursor() as cursor:

@@ -89,21 +89,14 @@ def run_sample(arguments: argparse.Namespace, settings: Settings) -> int:
 
     house = load_house()
     agency, source = agency_and_source(house, arguments.agency, arguments.feed)
-    if source not in house.feeds:
-        raise UsageMistake(f"samples are made of feeds: {', '.join(sorted(house.feeds))}")
     if arguments.records < 0:
         raise UsageMistake("--records wants a number, zero or more")
-    rules = [rule.rule_id for rule in house.feeds[source].rules]
-    if arguments.break_rule is not None and arguments.break_rule not in rules:
-        raise UsageMistake(f"{source} has no rule of that id; it has: {', '.join(rules)}")
     try:
         content = sample_records(
-            house, agency, source, arguments.records, break_rule=arguments.break_rule, seed=arguments.seed
+            house, agency, source, arguments.records, seed=arguments.seed, break_rule=arguments.break_rule
         )
-    except (ValueError, LookupError):
-        if arguments.break_rule is None:
-            raise
-        raise UsageMistake(f"no sample is known that breaks {arguments.break_rule} alone for {agency}") from None
+    except ValueError as error:  # speaks of agency, feed and rule as they are declared
+        raise UsageMistake(str(error)) from None
     if str(arguments.out) == "-":
         sys.stdout.buffer.write(content)
         return 0
