@@ -1,0 +1,14 @@
+"""Read and judge: from contract to typed records, results, findings, sufficiency and verdict.
+
+    read     raw.<feed> -> raw.<feed>_read, in the caller's transaction (frontdoor.quality.reading)
+    judge    Great Expectations over what was read -> quality.check_results, quality.findings, verdicts
+    warm     import Great Expectations once, before workers are forked
+
+The only importer of great_expectations, and only inside functions: the import takes seconds.
+"""
+
+from frontdoor.quality.judging import judge
+from frontdoor.quality.reading import read
+from frontdoor.quality.sufficiency import publish_sufficiency_elements
+
+__all__ = ["judge", "publish_sufficiency_elements", "read"]

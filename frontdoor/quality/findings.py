@@ -1,0 +1,167 @@
+"""Write findings: one row per record and rule, from table to table, in one scan for all record rules of a batch.
+
+Every function works in the caller's transaction and says how many rows it wrote per rule and delivery, so that the number
+can be held against what Great Expectations counted.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from psycopg2.extensions import cursor as Cursor
+
+from frontdoor import clock
+from frontdoor.contract import Feed
+from frontdoor.quality.engine import batch_query
+from frontdoor.quality.reading.labels import identifier, literal
+from frontdoor.quality.rules import Check
+
+Written = dict[tuple[str, int], int]
+COLUMNS = "(delivery_id, record_no, record_key, rule_id, contract_version, state, found_at)"
+
+
+def clear(cursor: Cursor, feed: Feed, delivery_ids: Sequence[int]) -> None:
+    """Take away what an earlier judging of these deliveries found; what their files' readers found stays."""
+    rules = [rule.rule_id for rule in feed.rules]
+    cursor.execute(
+        "delete from quality.findings where delivery_id = any(%s) and rule_id = any(%s)", (list(delivery_ids), rules)
+    )
+    cursor.execute("delete from quality.check_results where delivery_id = any(%s)", (list(delivery_ids),))
+
+
+def write_records(cursor: Cursor, feed: Feed, records: str, checks: Sequence[Check]) -> Written:
+    """Findings of record rules, in one scan. (rule, delivery) -> rows written."""
+    if not checks:
+        return {}
+    broken = ", ".join(
+        f"case when ({check.applies}) and ({check.fails}) then {literal(check.rule.rule_id)} end" for check in checks
+    )
+    return _insert(
+        cursor,
+        feed,
+        f"""
+        select _delivery_id, _record_no, record_key, unnest(broken) as rule_id
+        from (
+            select _delivery_id, _record_no, record_key, array_remove(array[{broken}], null) as broken
+            from ({records}) as records
+            offset 0
+        ) as judged
+        where cardinality(broken) > 0
+        """,
+    )
+
+
+def write_rows(cursor: Cursor, feed: Feed, records: str, check: Check) -> Written:
+    """Findings of one rule over several records. (rule, delivery) -> rows written."""
+    query = batch_query(check.rows, check.applies).replace("{batch}", f"({records})")
+    return _insert(
+        cursor,
+        feed,
+        f"""
+        select records._delivery_id, records._record_no, records.record_key, {literal(check.rule.rule_id)} as rule_id
+        from ({query}) as found
+        inner join ({records}) as records
+            on found._delivery_id = records._delivery_id and found._record_no = records._record_no
+        """,
+    )
+
+
+def mark_persisting(cursor: Cursor, delivery_ids: Sequence[int]) -> None:
+    """A finding that an earlier delivery of the same record has too, still open, is not new."""
+    cursor.execute(
+        """
+        update quality.findings as findings set state = 'persisting'
+        from quality.findings as earlier
+        where
+            findings.delivery_id = any(%(ids)s) and findings.state = 'new'
+            and earlier.record_key = findings.record_key and earlier.rule_id = findings.rule_id
+            and earlier.delivery_id < findings.delivery_id and earlier.resolved_at is null
+        """,
+        {"ids": list(delivery_ids)},
+    )
+
+
+def resolve(cursor: Cursor, feed: Feed, records: str, delivery_ids: Sequence[int]) -> None:
+    """Close earlier findings of records that came again and keep the rule now.
+
+    Only by a record that surely is the same: a key of its own, once in its delivery, and without a finding that says the
+    key was used twice. Only by a rule that was run.
+    """
+    cursor.execute(
+        """
+        select exists (
+            select from quality.findings as findings
+            inner join intake.deliveries as deliveries on findings.delivery_id = deliveries.delivery_id
+            where
+                findings.resolved_at is null and findings.record_key is not null and deliveries.feed = %(feed)s
+                and deliveries.agency_code in (select agency_code from intake.deliveries where delivery_id = any(%(ids)s))
+                and findings.delivery_id < %(last)s
+        )
+        """,
+        {"feed": feed.code, "ids": list(delivery_ids), "last": max(delivery_ids)},
+    )
+    if not (cursor.fetchone() or (False,))[0]:
+        return
+    doubtful = [rule.rule_id for rule in feed.rules if rule.dimension == "uniqueness"]
+    cursor.execute(
+        f"""
+        with again as (
+            select record_key, _delivery_id as delivery_id
+            from ({records}) as records
+            where has_own_key
+            group by record_key, _delivery_id
+            having count(*) = 1
+        ), kept as (
+            select earlier.delivery_id, earlier.record_no, earlier.rule_id, min(again.delivery_id) as resolved_by
+            from again
+            inner join quality.findings as earlier
+                on again.record_key = earlier.record_key and again.delivery_id > earlier.delivery_id
+            inner join quality.check_results as results
+                on again.delivery_id = results.delivery_id and earlier.rule_id = results.rule_id
+            where
+                earlier.resolved_at is null
+                and results.status in ('pass', 'fail')
+                and not exists (
+                    select from quality.findings as now
+                    where
+                        now.delivery_id = again.delivery_id and now.record_key = again.record_key
+                        and (now.rule_id = earlier.rule_id or now.rule_id in ({_listed(doubtful)}))
+                )
+            group by earlier.delivery_id, earlier.record_no, earlier.rule_id
+        )
+        update quality.findings as findings
+        set state = 'resolved', resolved_at = {literal(clock.now().isoformat())}, resolved_by_delivery_id = kept.resolved_by
+        from kept
+        where
+            findings.delivery_id = kept.delivery_id and findings.record_no = kept.record_no
+            and findings.rule_id = kept.rule_id
+        """
+    )
+
+
+def totals(written: Mapping[tuple[str, int], int], rule_id: str, delivery_ids: Iterable[int]) -> int:
+    """Rows written of one rule over deliveries."""
+    return sum(written.get((rule_id, delivery_id), 0) for delivery_id in delivery_ids)
+
+
+def _insert(cursor: Cursor, feed: Feed, query: str) -> Written:
+    cursor.execute(
+        f"""
+        with written as (
+            insert into quality.findings {COLUMNS}
+            select _delivery_id, _record_no, record_key, rule_id, {literal(feed.version)}, 'new',
+                {literal(clock.now().isoformat())}::timestamptz
+            from ({query}) as found
+            returning rule_id, delivery_id
+        )
+        select rule_id, delivery_id, count(*) from written group by rule_id, delivery_id
+        """
+    )
+    return {(rule_id, delivery_id): rows for rule_id, delivery_id, rows in cursor}
+
+
+def _listed(rule_ids: Sequence[str]) -> str:
+    return ", ".join(literal(each) for each in rule_ids) or "null"
+
+
+def records_of(feed: Feed, condition: str) -> str:
+    """The SELECT over raw.<feed>_read that a batch is."""
+    return f"select * from raw.{identifier(feed.code + '_read')} where {condition}"

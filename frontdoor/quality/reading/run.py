@@ -1,0 +1,184 @@
+"""Read deliveries: one statement per sender and day received, and what to do when a statement fails.
+
+The functions in the database raise on no text, so a failure means a mistake of ours: in a contract's element, or here.
+It is narrowed down by halves to the records it is about; those are kept with nothing known (`unparsed`), under keys of
+their own, and every other record is read as usual. A statement that fails even on no record at all is not narrowed down.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+from frontdoor import database, reference
+from frontdoor.contract import Feed, House
+from frontdoor.quality.reading import clock_changes, statement
+from frontdoor.quality.reading.columns import Dialect
+from frontdoor.quality.reading.labels import code_map, identifier
+from frontdoor.quality.sufficiency import letters
+
+log = logging.getLogger(__name__)
+
+# SQLSTATE classes of a database that is gone, busy, full or told to stop: nothing that a record could cause.
+AWAY = ("08", "40", "53", "55", "57")
+# How many statements may be spent on narrowing a failure down, per sender and day.
+MOST_ATTEMPTS = 400
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Deliveries of one sender, source and day: one way of reading."""
+
+    agency: str
+    source: str
+    feed: Feed
+    on: date
+    delivery_ids: tuple[int, ...]
+    received: tuple[datetime, datetime]
+
+
+def read(connection: Connection, house: House, delivery_ids: Sequence[int]) -> None:
+    """Read these deliveries' records, in the caller's transaction. Reading again replaces the earlier reading.
+
+    Raises only when the database itself fails; whatever the text, every record of raw.<feed> gets its row.
+    """
+    with connection.cursor() as cursor:
+        # Compiling an expression of some hundred columns costs more than evaluating it.
+        cursor.execute("set local jit = off")
+        for batch in _batches(cursor, house, delivery_ids):
+            _read(cursor, house, batch)
+
+
+def dialect(house: House, feed: Feed, agency: str, source: str, on: date) -> Dialect:
+    """How text of this sender is to be understood on that day."""
+    agreed = house.agency_feed(agency, source, feed.code, on)
+    lists = {each.code_list for each in feed.properties if each.code_list}
+    return Dialect(
+        zone=zone_of(house, feed, agency, source),
+        list_separator=agreed.list_separator if agreed else ";",
+        date_formats=agreed.date_formats if agreed else (),
+        timestamp_formats=agreed.timestamp_formats if agreed else (),
+        received_year=on.year,
+        codes={
+            name: code_map(_codes(name, on), agreed.codes.get(name, {}) if agreed else {}) for name in sorted(lists)
+        },
+        fillers={each.name: reference.fillers_for(each.name, each.kind) for each in feed.properties},
+    )
+
+
+def _codes(code_list: str, on: date) -> Mapping[str, str]:
+    try:
+        return reference.codes(code_list, on)
+    except reference.UnknownConstant as error:
+        log.error("every label is read as unmapped: %s", error)
+        return {}
+
+
+def zone_of(house: House, feed: Feed, agency: str, source: str) -> str:
+    """The zone of stamps without offset: the layout's, else the sender's, else the contract's."""
+    if source in house.layouts:
+        return house.layouts[source].timezone
+    return house.agencies[agency].timezone if agency in house.agencies else feed.timezone
+
+
+def _batches(cursor: Cursor, house: House, delivery_ids: Sequence[int]) -> Iterator[Batch]:
+    cursor.execute(
+        "select feed, agency_code, source, received_at, delivery_id from intake.deliveries"
+        " where delivery_id = any(%s) order by feed, agency_code, source, received_at, delivery_id",
+        (list(delivery_ids),),
+    )
+    rows = cursor.fetchall()
+
+    def sender(row: tuple[str, str, str, datetime, int]) -> tuple[str, str, str, date]:
+        feed, agency, source, received_at, _ = row
+        return (
+            feed,
+            agency,
+            source,
+            received_at.astimezone(ZoneInfo(zone_of(house, house.feeds[feed], agency, source))).date(),
+        )
+
+    for (feed, agency, source, on), found in groupby(rows, key=sender):
+        deliveries = list(found)
+        received = (deliveries[0][3], deliveries[-1][3])
+        yield Batch(agency, source, house.feeds[feed], on, tuple(row[4] for row in deliveries), received)
+
+
+def _read(cursor: Cursor, house: House, batch: Batch) -> None:
+    feed = batch.feed
+    how = dialect(house, feed, batch.agency, batch.source, batch.on)
+    for month in {each.replace(day=1, hour=0, minute=0, second=0, microsecond=0) for each in batch.received}:
+        cursor.execute("select raw.ensure_partition(%s, %s)", (feed.code, month))
+    # Only a second reading finds something to replace.
+    cursor.execute(
+        f"delete from raw.{identifier(feed.code + '_read')} where {statement.where(batch.delivery_ids, batch.received)}"
+    )
+    spent = [MOST_ATTEMPTS]
+    if not _attempt(cursor, _reading(house, batch, how, "false"), batch, spent):
+        _leave_unread(cursor, batch, batch.delivery_ids, None)
+        return
+    if not _attempt(
+        cursor, _reading(house, batch, how, statement.where(batch.delivery_ids, batch.received)), batch, spent
+    ):
+        for delivery_id in batch.delivery_ids:
+            _read_by_halves(cursor, house, batch, how, delivery_id, spent)
+    clock_changes.note(cursor, house, batch.feed, batch.delivery_ids, batch.received, how.zone)
+
+
+def _reading(house: House, batch: Batch, how: Dialect, condition: str) -> str:
+    layout = house.layouts.get(batch.source)
+    agency = house.agencies.get(batch.agency)
+    place = layout.mapping[batch.feed.code] if layout else {}
+    carried = {*place.get("fields", {}), *place.get("constants", {})} if layout else None
+    spelled = letters(batch.feed, carried, is_public=agency is not None and agency.kind == "public", on=batch.on)
+    return statement.reading(batch.feed, how, spelled, condition)
+
+
+def _read_by_halves(
+    cursor: Cursor, house: House, batch: Batch, how: Dialect, delivery_id: int, spent: list[int]
+) -> None:
+    everything = statement.where([delivery_id], batch.received)
+    cursor.execute(f"select min(_record_no), max(_record_no) from raw.{identifier(batch.feed.code)} where {everything}")
+    first, last = cursor.fetchone() or (None, None)
+    waiting = [] if first is None else [(first, last)]
+    while waiting:
+        records = waiting.pop()
+        condition = statement.where([delivery_id], batch.received, records)
+        if spent[0] > 0 and _attempt(cursor, _reading(house, batch, how, condition), batch, spent):
+            continue
+        if records[0] == records[1] or spent[0] <= 0:
+            _leave_unread(cursor, batch, [delivery_id], records)
+        else:
+            middle = (records[0] + records[1]) // 2
+            waiting += [(middle + 1, records[1]), (records[0], middle)]
+
+
+def _attempt(cursor: Cursor, reading: str, batch: Batch, spent: list[int]) -> bool:
+    spent[0] -= 1
+    cursor.execute("savepoint reading")
+    try:
+        cursor.execute(reading)
+    except psycopg2.Error as error:
+        if cursor.connection.closed or not error.pgcode or error.pgcode[:2] in AWAY:
+            raise
+        cursor.execute("rollback to savepoint reading")
+        log.error(
+            "reading %s of deliveries %s failed: %s",
+            batch.feed.code,
+            list(batch.delivery_ids),
+            database.safe_error(error),
+        )
+        return False
+    cursor.execute("release savepoint reading")
+    return True
+
+
+def _leave_unread(cursor: Cursor, batch: Batch, delivery_ids: Sequence[int], records: tuple[int, int] | None) -> None:
+    cursor.execute(statement.unread(batch.feed, statement.where(delivery_ids, batch.received, records)))
+    log.error("%s records of deliveries %s are kept unread", cursor.rowcount, list(delivery_ids))
