@@ -17,6 +17,7 @@ import pytest
 from frontdoor import database as connections
 from frontdoor import settings as setting
 from frontdoor.settings import Settings
+from tests.live import live  # noqa: F401  a fixture, given to every test by standing here
 
 MIGRATED = "frontdoor_migrated"
 HOME_PREFIX = "frontdoor-tests-"
