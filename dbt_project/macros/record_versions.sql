@@ -21,6 +21,7 @@
         'is_current', 'is_repeat', 'is_first_known', 'is_latest_known', 'is_withdrawn', 'is_downgrade', 'has_contradiction',
         'is_in_latest_extract',
     ] -%}
+    {%- set deliveries = source('intake', 'deliveries') -%}
     {%- if is_incremental() %}
     arrived as (
         select staging.*
@@ -39,7 +40,7 @@
     sliced as (
         select news.delivery_id
         from warehouse.news as news
-        inner join {{ source('intake', 'deliveries') }} as deliveries on news.delivery_id = deliveries.delivery_id
+        inner join {{ deliveries }} as deliveries on news.delivery_id = deliveries.delivery_id
         where news.record_from > 1 or news.record_to < deliveries.records_in
     ),
 
@@ -286,7 +287,7 @@
             deliveries.agency_code,
             deliveries.source,
             max(deliveries.delivery_id) as delivery_id
-        from {{ source('intake', 'deliveries') }} as deliveries
+        from {{ deliveries }} as deliveries
         where deliveries.feed = '{{ feed }}' and deliveries.status = 'published' and deliveries.records_loaded > 0
         group by deliveries.agency_code, deliveries.source
     ),
@@ -309,8 +310,9 @@
             repeated.delivery_id,
             repeated.record_no,
             repeated.copy_no::integer as copy_no,
-            repeated.first_delivery_id,
-            repeated.first_received_at,
+            -- Of a repeat nothing is said that a later delivery could change.
+            case when repeated.is_repeat then repeated.delivery_id else repeated.first_delivery_id end as first_delivery_id,
+            case when repeated.is_repeat then repeated.received_at else repeated.first_received_at end as first_received_at,
             case
                 when repeated.is_repeat then repeated.known_from
                 else greatest(repeated.known_from, repeated.superseded_at)
@@ -329,9 +331,9 @@
                     partition by repeated.record_key, repeated.case_key, repeated.is_only_in_delivery
                 )
             ) as is_latest_known,
-            repeated.is_withdrawn,
-            repeated.is_downgrade,
-            repeated.has_contradiction
+            case when repeated.is_repeat then repeated.is_withdrawal else repeated.is_withdrawn end as is_withdrawn,
+            repeated.is_downgrade and not repeated.is_repeat as is_downgrade,
+            repeated.has_contradiction and not repeated.is_repeat as has_contradiction
         from repeated
     ),
 

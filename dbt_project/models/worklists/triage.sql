@@ -21,10 +21,11 @@ checks as (
     select * from {{ source('quality', 'checks') }}
 ),
 {% for feed in rooms().triage %}
+{%- set versions = ref(feed.fact ~ '_version') %}
 {%- if is_incremental() %}
 {{ feed.feed }}_news as (
     select distinct versions.record_key
-    from {{ ref(feed.fact ~ '_version') }} as versions
+    from {{ versions }} as versions
     inner join warehouse.news as news
         on
             versions.agency_code = news.agency_code
