@@ -135,7 +135,7 @@ class DelimitedReader:
         if not read.is_open:
             width = len(self._columns.properties)
             # Read kindly, a line must at least come out right, or marks and cells are mixed up.
-            is_lost = read.is_bent and (first.count(self._grammar.quote_byte) % 2 or len(read.cells) != width)
+            is_lost = read.is_broken or (read.is_bent and len(read.cells) != width)
             return (None if is_lost else _text(first)), 1
         if read.is_bent:
             return None, 1

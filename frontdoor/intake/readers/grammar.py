@@ -14,11 +14,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cells:
-    """What a text was read as. `is_open`: its last cell is not closed. `is_bent`: it was read kindly."""
+    """What a text was read as. `is_open`: its last cell is not closed. `is_bent`: a quoted cell goes on after its
+    closing mark and was taken as it stands; `is_broken`: the marks in such a cell do not even pair."""
 
     cells: list[str]
     is_open: bool = False
     is_bent: bool = False
+    is_broken: bool = False
 
 
 class Grammar:
@@ -49,7 +51,7 @@ class Grammar:
     def cells(self, text: str) -> Cells:
         """Read a text as one record."""
         cells: list[str] = []
-        at, is_bent, quote, delimiter = 0, False, self.quote, self.delimiter
+        at, is_bent, is_broken, quote, delimiter = 0, False, False, self.quote, self.delimiter
         while True:
             end: int
             starts_quoted = text[at : at + 1] in (quote, " ")
@@ -58,14 +60,15 @@ class Grammar:
                 end = match.end()
             elif starts_quoted and (match := self._opened.match(text, at)):
                 cells.append(match[1].replace(quote * 2, quote))
-                return Cells(cells, is_open=True, is_bent=is_bent)
+                return Cells(cells, True, is_bent, is_broken)
             elif starts_quoted and (match := self._bent.match(text, at)):
                 cells.append(text[at : match.end()])
                 end, is_bent = match.end(), True
+                is_broken = is_broken or match[0].count(quote) % 2 == 1
             else:
                 end = text.find(delimiter, at)
                 end = len(text) if end < 0 else end
                 cells.append(text[at:end])
             if end >= len(text):
-                return Cells(cells, is_bent=is_bent)
+                return Cells(cells, False, is_bent, is_broken)
             at = end + len(delimiter)

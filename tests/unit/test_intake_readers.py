@@ -1,0 +1,202 @@
+"""Text in, the same text out, whatever it is; and nothing merged in silence. Mend: frontdoor/intake/readers/."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import settings as bounded
+from hypothesis import strategies as st
+
+from frontdoor.intake.readers import dialect, encoding, headers, probe
+from frontdoor.intake.readers.delimited import DelimitedReader
+from frontdoor.intake.readers.grammar import Grammar
+from frontdoor.intake.readers.lines import LONGEST_LINE, Lines
+from frontdoor.intake.readers.rows import Lineage
+
+NAMES = ("notification_ref", "child_ref", "forename", "dob", "narrative", "grade", "known_at", "seen", "voice")
+LINEAGE = Lineage("wearside_police", 7, datetime(2026, 3, 2, tzinfo=UTC))
+WORDS = headers.Vocabulary({name.replace("_", " "): name for name in NAMES}, ())
+
+
+def read(content: bytes, words: headers.Vocabulary = WORDS) -> tuple[list[dict[str, Any]], DelimitedReader]:
+    """Read bytes as the file of a feed, and its rows as COPY would."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        reader = DelimitedReader(Path(file.name), words, LINEAGE)
+        rows = list(reader.rows())
+    records = []
+    for row in rows:
+        text = row.line.decode()
+        (cells,) = csv.reader(
+            io.StringIO(text, newline=""), delimiter=reader.delimiter, quotechar=reader.quote, strict=True
+        )
+        assert cells[:4] == ["wearside_police", "7", str(row.record_no), "2026-03-02T00:00:00+00:00"]
+        values = dict(zip(reader.columns, cells[4:-1], strict=True))
+        records.append({"_no": row.record_no, "_line": row.line_no, **values, "_extra": json.loads(cells[-1])})
+    return records, reader
+
+
+# A lone carriage return is a line end to Python's csv module and text to us; surrogates are no characters.
+TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\r"), max_size=12)
+HOSTILE = st.text(st.sampled_from(list("ab ,;\t|^~\"'\n\\.é👧\ufeff\u2028")), max_size=12)
+CELL = st.one_of(TEXT, HOSTILE, st.sampled_from(["", " ", '"', '""', "\n", "\\.", "\\N", "'", "x\r\ny"]))
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> list[list[str]]:
+    width = draw(st.integers(2, len(NAMES)))
+    return draw(st.lists(st.lists(CELL, min_size=width, max_size=width), max_size=6))
+
+
+@given(
+    table=tables(),
+    delimiter=st.sampled_from(dialect.DELIMITERS),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
+    newline=st.sampled_from(["\n", "\r\n"]),
+    codec=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"]),
+)
+@example(table=[["a", "\\."], ["\\.", "b"]], delimiter=",", quoting=csv.QUOTE_MINIMAL, newline="\n", codec="utf-8")
+@bounded(max_examples=150, deadline=None)
+def test_table_written_by_csv_is_read_back_equal(
+    table: list[list[str]], delimiter: str, quoting: int, newline: str, codec: str
+) -> None:
+    width = len(table[0]) if table else 3
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter=delimiter, quoting=quoting, lineterminator=newline)  # type: ignore[arg-type]
+    writer.writerow(NAMES[:width])
+    writer.writerows(table)
+    text = out.getvalue()
+    inner = [line.rstrip("\r") for line in text.split("\n")[1:]]
+    if any("\n" in cell for row in table for cell in row):
+        # A line inside a cell that has as many delimiters as a record is told as a mark that was never closed.
+        assume(not any(line.count(delimiter) + 1 == width for line in inner if line))
+    # Python's csv writes a cell of spaces bare; a line of nothing but spaces is blank to us.
+    assume(not any("".join(row).strip(" \x1a") == "" and delimiter.join(row).strip(" \x1a") == "" for row in table))
+    records, reader = read(text.encode(codec))
+    assert reader.tally.dead == 0
+    assert [[record[name] for name in NAMES[:width]] for record in records] == table
+    assert [record["_no"] for record in records] == list(range(1, len(table) + 1))
+    assert all(record["_extra"] == {} for record in records)
+
+
+@given(content=st.binary(max_size=300))
+@bounded(max_examples=100, deadline=None)
+def test_any_bytes_after_a_header_are_rows_or_dead_letters_and_never_an_error(content: bytes) -> None:
+    records, reader = read(b"notification_ref,child_ref,forename\n" + content)
+    assert len(records) == reader.tally.loaded
+    numbers = [record["_no"] for record in records]
+    assert numbers == sorted(set(numbers))
+    assert len(list(reader.tally.letters())) == reader.tally.dead
+
+
+@given(rows=st.lists(st.lists(st.text("abc \"'", max_size=5), min_size=3, max_size=3), max_size=12))
+@bounded(max_examples=100, deadline=None)
+def test_stray_marks_never_swallow_a_line(rows: list[list[str]]) -> None:
+    lines = [",".join(row) for row in rows]
+    records, reader = read(("notification_ref,child_ref,forename\n" + "".join(f"{line}\n" for line in lines)).encode())
+    assert len(records) + reader.tally.dead == len(lines)
+
+
+def test_line_numbers_are_those_of_the_file_over_blank_lines_and_cells_of_several_lines() -> None:
+    text = 'sep=;\nnotification_ref;child_ref;narrative\nN1;C1;"one\ntwo\nthree"\n\nN2;C2;"x\nN3;C3;z\n\x1a\n'
+    records, reader = read(text.encode())
+    assert [(r["_no"], r["_line"], r["notification_ref"]) for r in records] == [(1, 3, "N1"), (4, 8, "N3")]
+    assert [letter.line_no for letter in reader.tally.letters()] == [7]
+
+
+def test_narrative_with_as_many_commas_as_columns_is_kept_in_a_narrow_file() -> None:
+    text = 'notification_ref,child_ref,narrative,grade\nN1,C1,"Seen\nmother, father, aunt, uncle\nat home",red\n'
+    records, _ = read(text.encode())
+    assert [r["narrative"] for r in records] == ["Seen\nmother, father, aunt, uncle\nat home"]
+
+
+def test_marks_that_are_no_quotes_are_kept_as_text() -> None:
+    text = 'notification_ref,child_ref,forename\nN1,5" long,"Al" Capone\nN2, "a, b" ,c\n'
+    records, reader = read(text.encode())
+    assert [(r["child_ref"], r["forename"]) for r in records] == [('5" long', '"Al" Capone'), ("a, b", "c")]
+    assert reader.tally.dead == 0
+
+
+@pytest.mark.parametrize("content", [b"notification_ref\rN1\rN2\r", b"notification_ref\r\nN1\nN2"])
+def test_line_ends_of_every_system_are_read(content: bytes) -> None:
+    records, _ = read(content)
+    assert [r["notification_ref"] for r in records] == ["N1", "N2"]
+
+
+@pytest.mark.parametrize(
+    ("sample", "delimiter", "quote"),
+    [
+        ("notification_ref;child_ref;forename\n1,2;3,4;5", ";", '"'),
+        ("'notification_ref'|'child_ref'\n'a|b'|'c'", "|", "'"),
+        ("\ufeffalpha\tbeta\n1\t2\n3\t4", "\t", '"'),
+        ("alpha,beta gamma\n1,2\n", ",", '"'),
+        ("notification_ref\nN1\n", ",", '"'),
+        ('"notification_ref","the child, ref"\n', ",", '"'),
+        ("notification_ref^child_ref^voice\nN1^a,b,c,d^e", "^", '"'),
+    ],
+)
+def test_dialect_is_told_by_known_headers_before_shape(sample: str, delimiter: str, quote: str) -> None:
+    found = dialect.of_sample(sample, lambda header: WORDS.property_of(header) is not None)
+    assert (found.delimiter, found.quote) == (delimiter, quote)
+
+
+@pytest.mark.parametrize("header", ["Child_Ref", "CHILD REF", " child-ref: ", "\u00a0child\u00a0ref\u00a0", "\ufeffchild_ref"])
+def test_headers_are_compared_without_case_spaces_and_marks(header: str) -> None:
+    assert WORDS.columns([header]).properties == ("child_ref",)
+
+
+def test_first_of_two_columns_wins_and_the_other_is_kept_apart() -> None:
+    columns = WORDS.columns(["child_ref", "Child Ref", "odd", "odd", ""])
+    assert columns.properties == ("child_ref", None, None, None, None)
+    assert columns.labels == ("child_ref", "child_ref#2", "odd", "odd#2", "column_5")
+    assert columns.faults == (headers.TWICE, headers.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("content", "codec", "is_damaged"),
+    [
+        (b"plain", "utf-8", False),
+        ("Zoë".encode(), "utf-8", False),
+        ("Zoë".encode("cp1252"), "cp1252", True),
+        ("Zoë Zoë Zoë".encode() + b"\xeb", "utf-8", True),
+        (b"nul\0here", "utf-8", True),
+        (codecs.BOM_UTF8 + b"Zo\xeb", "utf-8", True),
+        ("Zoë,\n".encode("utf-16-le") * 9, "utf-16-le", False),
+        ("Zoë".encode("utf-16"), "utf-16-le", False),
+        ("Zoë".encode("utf-32"), "utf-32-le", False),
+        (b"x" * (2**20 - 1) + "ë".encode(), "utf-8", False),
+    ],
+)
+def test_encoding_is_told_from_the_bytes(tmp_path: Path, content: bytes, codec: str, is_damaged: bool) -> None:
+    (tmp_path / "f").write_bytes(content)
+    found = encoding.of_file(tmp_path / "f")
+    assert (found.codec, found.is_damaged) == (codec, is_damaged)
+
+
+def test_control_characters_here_and_there_do_not_make_a_file_binary(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"notification_ref,child_ref\nN1,C\x001\x07\n" * 3)
+    assert probe.refusal(tmp_path / "f", None) is None
+
+
+def test_lines_are_cut_where_blocks_end_and_an_endless_one_is_not_kept() -> None:
+    blocks = [b"a", b"b\nc", b"\n\n", b"x" * (LONGEST_LINE // 2), b"x" * LONGEST_LINE, b"x\nlast"]
+    lines = Lines(iter(blocks))
+    while lines.refill():
+        pass
+    assert lines.waiting == [b"ab", b"c", b"", None, b"last"]
+
+
+def test_clean_line_has_full_width_and_no_mark_inside_a_bare_cell() -> None:
+    grammar = Grammar(",", '"', 3)
+    assert all(grammar.is_clean(line) for line in (b"a,b,c", b',,', b'"a,""b","c\nd",e', b'"","",""'))
+    assert not any(grammar.is_clean(line) for line in (b"a,b", b'a,b"c,d', b'a, "b",c', b'"a"b,c,d', b'"a,b,c', b"a,b\r,c"))
