@@ -232,7 +232,8 @@ def _load(connection: Connection, settings: Settings, house: House, delivery_id:
         return False
     try:
         with connection:
-            intake.load(connection, settings, house, delivery_id)
+            if intake.load(connection, settings, house, delivery_id) != "loaded":
+                return False  # a dead letter, or a repeat of a delivery that was itself not loaded when it was taken
             quality.read(connection, house, [delivery_id])
     except _AWAY:
         raise
