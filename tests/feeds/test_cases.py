@@ -1,0 +1,147 @@
+"""Every rule, as data: `<feed>/good.csv` breaks nothing; `<feed>/cases.yaml` changes cells of it and names what must fail.
+
+The records go through the real reading and the real checks. All cases of a folder are judged as one batch, a delivery each,
+under references of their own. A case that fails: open expectations/<feed>/contract.odcs.yaml at the rule that is named.
+"""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg2.extensions
+import psycopg2.extras
+import pytest
+import yaml
+
+from frontdoor import quality, warehouse
+from frontdoor.contract import House, load_house
+
+HERE = Path(__file__).parent
+FOLDERS = sorted(path.parent.name for path in HERE.glob("*/cases.yaml"))
+RECEIVED_ZONE = ZoneInfo("Europe/London")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One delivery, what came before it, and the rules that each of its records must break."""
+
+    name: str
+    rules: frozenset[str]
+    records: tuple[dict[str, str], ...]
+    earlier: tuple[dict[str, str], ...]
+
+
+@cache
+def declared(folder: str) -> dict[str, Any]:
+    return yaml.safe_load((HERE / folder / "cases.yaml").read_text(encoding="utf-8"))
+
+
+def cases(folder: str, house: House) -> list[Case]:
+    with (HERE / folder / "good.csv").open(encoding="utf-8", newline="") as file:
+        (good,) = csv.DictReader(file)
+    reference = house.feeds[declared(folder)["feed"]].reference_property
+    found = []
+    for number, each in enumerate(declared(folder)["cases"], start=1):
+
+        def record(change: dict[str, Any] | None, number: int = number) -> dict[str, str]:
+            made = good | {name: str(value) for name, value in (change or {}).items()}
+            own = made[reference] and made[reference] != "n/a" and folder != "cin_census"
+            return made | {reference: f"{made[reference]}-{number}" if own else made[reference]}
+
+        first = each.get("change") or {}
+        records = (record(first), *(record(first | more) for more in each.get("more", [])))
+        earlier = tuple(record(change) for change in each.get("earlier", []))
+        found.append(Case(each["name"], frozenset(each["rules"]), records, earlier))
+    return found
+
+
+def deliver(
+    cursor: psycopg2.extensions.cursor, folder: str, received_at: datetime, records: tuple[dict[str, str], ...]
+) -> int:
+    """Put records into raw.<feed> as intake would; return the delivery."""
+    told = declared(folder)
+    cursor.execute(
+        "insert into intake.files (agency_code, source, file_name, taken_token, sha256_received, sha256_stored, size_bytes,"
+        " received_at, status) values (%s, %s, 'case', gen_random_uuid()::text, '', '', 0, %s, 'received') returning file_id",
+        (told["agency"], told["source"], received_at),
+    )
+    file_id = cursor.fetchone()[0]
+    cursor.execute(
+        "insert into intake.deliveries (file_id, member_no, agency_code, source, feed, contract_version, agency_version,"
+        " status, size_bytes, records_in, records_loaded, records_dead, received_at)"
+        " values (%s, 1, %s, %s, %s, '1.0.0', '1', 'loaded', 0, %s, %s, 0, %s) returning delivery_id",
+        (file_id, told["agency"], told["source"], told["feed"], len(records), len(records), received_at),
+    )
+    delivery_id: int = cursor.fetchone()[0]
+    cursor.execute("select raw.ensure_partition(%s, %s)", (told["feed"], received_at))
+    columns = list(records[0])
+    psycopg2.extras.execute_values(
+        cursor,
+        f"insert into raw.{told['feed']} (_agency_code, _delivery_id, _record_no, _received_at, {', '.join(columns)}) values %s",
+        [
+            (told["agency"], delivery_id, number, received_at, *(each[name] for name in columns))
+            for number, each in enumerate(records, start=1)
+        ],
+    )
+    return delivery_id
+
+
+@pytest.fixture(scope="module")
+def found(database: Any) -> dict[tuple[str, str], list[Counter[str]]]:
+    """(folder, case) -> for each record of the case the rules that it broke."""
+    house, outcomes = load_house(), {}
+    connection = database.connect()
+    warehouse.ensure_raw_tables(connection, house)
+    warehouse.load_reference(connection, house)
+    for folder in FOLDERS:
+        told = declared(folder)
+        received_at = datetime.fromisoformat(told["received_at"]).replace(tzinfo=RECEIVED_ZONE)
+        ids: dict[int, Case] = {}
+        everything = []
+        with connection, connection.cursor() as cursor:
+            for case in cases(folder, house):
+                if case.earlier:
+                    everything.append(deliver(cursor, folder, received_at, case.earlier))
+                everything.append(deliver(cursor, folder, received_at, case.records))
+                ids[everything[-1]] = case
+            quality.read(connection, house, everything)
+        quality.judge(connection, database.settings, house, told["feed"], everything)
+        with connection, connection.cursor() as cursor:
+            cursor.execute("select rule_id from quality.check_results where status = 'not_run'")
+            assert not cursor.fetchall(), "a rule raised: its SQL must stand any text"
+            for delivery_id, case in ids.items():
+                cursor.execute(
+                    "select record_no, rule_id from quality.findings where delivery_id = %s and record_no > 0", (delivery_id,)
+                )
+                broken: list[Counter[str]] = [Counter() for _ in case.records]
+                for record_no, rule_id in cursor.fetchall():
+                    broken[record_no - 1][rule_id] += 1
+                outcomes[folder, case.name] = broken
+    connection.close()
+    return outcomes
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"), [(folder, case["name"]) for folder in FOLDERS for case in declared(folder)["cases"]]
+)
+def test_a_case_breaks_exactly_the_rules_that_it_names(
+    folder: str, name: str, found: dict[tuple[str, str], list[Counter[str]]]
+) -> None:
+    (case,) = (each for each in cases(folder, load_house()) if each.name == name)
+    why = next(each["why"] for each in declared(folder)["cases"] if each["name"] == name)
+    for number, broken in enumerate(found[folder, name], start=1):
+        assert set(broken) == case.rules, f"record {number}: {why} See tests/feeds/{folder}/cases.yaml"
+
+
+def test_every_rule_has_a_case_that_fails_and_one_that_passes() -> None:
+    house = load_house()
+    failing = {rule for folder in FOLDERS for case in declared(folder)["cases"] for rule in case["rules"]}
+    wanted = {rule.rule_id for feed in house.feeds.values() for rule in feed.rules}
+    assert failing == wanted, "add a case for each rule to tests/feeds/<feed>/cases.yaml"
+    for folder in FOLDERS:
+        assert any(not case["rules"] for case in declared(folder)["cases"])
