@@ -148,7 +148,7 @@ class DelimitedReader:
                 return None, 1
             lines.append(line)
             size += len(line) + 1
-            if self._grammar.quote_byte in line:
+            if not self._grammar.stays_open(line):
                 read = self._grammar.cells(_text(b"\n".join(lines)))
                 if read.is_bent:
                     return None, 1

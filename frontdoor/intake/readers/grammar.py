@@ -36,6 +36,7 @@ class Grammar:
         self._opened = re.compile(rf"[ ]*{q}([^{q}]*+(?:{q}{q}[^{q}]*+)*+)\Z")
         # After a closing mark that nothing should follow: the cell ends at the next delimiter all the same.
         self._bent = re.compile(rf"[ ]*{quoted}[^{d}]*+")
+        self._inside = re.compile(rf"[^{q}]*+(?:{q}{q}[^{q}]*+)*+".encode())
         cell = rf"(?:{quoted}|[^{q}{d}\r\n]*+)"
         clean = rf"{cell}(?:{d}{cell}){{{(width or 1) - 1}}}"
         self._clean = re.compile(clean.encode())
@@ -43,6 +44,10 @@ class Grammar:
     def is_clean(self, line: bytes) -> bool:
         """Tell whether a line is one record of full width that Postgres reads as we do."""
         return self._clean.fullmatch(line) is not None
+
+    def stays_open(self, line: bytes) -> bool:
+        """Tell whether a quoted cell that is open before a line is still open after it."""
+        return self._inside.fullmatch(line) is not None
 
     def literal_width(self, line: bytes) -> int:
         """Return how many cells a line has if quotation marks mean nothing."""
