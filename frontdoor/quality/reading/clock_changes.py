@@ -43,17 +43,26 @@ def note(
     does = " or ".join(
         f"reading.is_clock_change(reading.trimmed(sent.{identifier(name)}), {literal(zone)})" for name in stamps
     )
-    lineage = "read._delivery_id = sent._delivery_id and read._record_no = sent._record_no and read._received_at = sent._received_at"
+    named = ", ".join(f"sent.{identifier(name)}" for name in stamps)
     cursor.execute(
+        # Fenced, so that the few suspects are found before the slow question is asked of them.
         f"""
         insert into quality.findings (delivery_id, record_no, record_key, rule_id, contract_version, state, found_at)
-        select read._delivery_id, read._record_no, read.record_key, {literal(RULE)}, {literal(feed.version)}, 'new',
+        select _delivery_id, _record_no, record_key, {literal(RULE)}, {literal(feed.version)}, 'new',
             {literal(clock.now().isoformat())}
         from (
-            select _delivery_id, _record_no, _received_at, record_key from raw.{identifier(feed.code + "_read")} as read
-            where {statement.where(delivery_ids, received)} and ({may})
-        ) as read
-        inner join raw.{identifier(feed.code)} as sent on {lineage}
+            select read._delivery_id, read._record_no, read.record_key, {named}
+            from (
+                select _delivery_id, _record_no, _received_at, record_key
+                from raw.{identifier(feed.code + "_read")} as read
+                where {statement.where(delivery_ids, received)} and ({may})
+                offset 0
+            ) as read
+            inner join raw.{identifier(feed.code)} as sent
+                on read._delivery_id = sent._delivery_id and read._record_no = sent._record_no
+                and read._received_at = sent._received_at
+            offset 0
+        ) as sent
         where {does}
         """
     )

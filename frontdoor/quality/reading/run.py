@@ -68,8 +68,18 @@ def dialect(house: House, feed: Feed, agency: str, source: str, on: date) -> Dia
         codes={
             name: code_map(_codes(name, on), agreed.codes.get(name, {}) if agreed else {}) for name in sorted(lists)
         },
-        fillers={each.name: reference.fillers_for(each.name, each.kind) for each in feed.properties},
+        fillers=_fillers(feed),
     )
+
+
+def _fillers(feed: Feed) -> Mapping[str, frozenset[str]]:
+    known = reference.fillers()
+    return {
+        each.name: frozenset(
+            filler.text for filler in known if {"any", each.kind, each.name}.intersection(filler.applies_to)
+        )
+        for each in feed.properties
+    }
 
 
 def _codes(code_list: str, on: date) -> Mapping[str, str]:
@@ -120,12 +130,11 @@ def _read(cursor: Cursor, house: House, batch: Batch) -> None:
         f"delete from raw.{identifier(feed.code + '_read')} where {statement.where(batch.delivery_ids, batch.received)}"
     )
     spent = [MOST_ATTEMPTS]
-    if not _attempt(cursor, _reading(house, batch, how, "false"), batch, spent):
-        _leave_unread(cursor, batch, batch.delivery_ids, None)
-        return
-    if not _attempt(
-        cursor, _reading(house, batch, how, statement.where(batch.delivery_ids, batch.received)), batch, spent
-    ):
+    everything = statement.where(batch.delivery_ids, batch.received)
+    if not _attempt(cursor, _reading(house, batch, how, everything), batch, spent):
+        if not _attempt(cursor, _reading(house, batch, how, "false"), batch, spent):
+            _leave_unread(cursor, batch, batch.delivery_ids, None)
+            return
         for delivery_id in batch.delivery_ids:
             _read_by_halves(cursor, house, batch, how, delivery_id, spent)
     clock_changes.note(cursor, house, batch.feed, batch.delivery_ids, batch.received, how.zone)
