@@ -210,7 +210,7 @@ def _configuration(
             "scheduler_heartbeat_sec": "2",
             "scheduler_health_check_threshold": "15",
             "orphaned_tasks_check_interval": "5",
-            "task_instance_heartbeat_timeout": "30",
+            "task_instance_heartbeat_timeout": "45",  # longer than the API takes to restart on a busy machine
             "task_instance_heartbeat_timeout_detection_interval": "5",
             "task_queued_timeout": "60",
             "task_queued_timeout_check_interval": "10",
@@ -219,8 +219,9 @@ def _configuration(
         "workers": {
             # While the API server is restarted tasks go on; they give up only after about a minute without it.
             "max_failed_heartbeats": "12",
-            "execution_api_retries": "8",
-            "execution_api_retry_wait_max": "8",
+            "execution_api_retries": "30",
+            "execution_api_retry_wait_min": "0.5",
+            "execution_api_retry_wait_max": "2",
         },
         "triggerer": {"job_heartbeat_sec": "2", "triggerer_health_check_threshold": "15"},
         "dag_processor": {

@@ -8,6 +8,7 @@ what was left behind and starts anew. Postgres alone may go on without a supervi
 import fcntl
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ READY_SECONDS = 240.0
 SUPERVISOR = "supervisor"
 
 Say = Callable[[str], None]
+Held = IO[str] | socket.socket  # what the kernel takes back when this process ends: the lock, a port
 
 
 class PlatformError(RuntimeError):
@@ -47,7 +49,7 @@ class Platform:
     airflow: Airflow | None
     say: Say
     _supervisor: Supervisor | None = None
-    _lock: IO[str] | None = None
+    _held: list[Held] = field(default_factory=list)
     _asked: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -74,8 +76,7 @@ class Platform:
             supervisor.stop()
             postgres.stop(self.settings)
             processes.forget(self.settings.home / "run", SUPERVISOR)
-        if self._lock:
-            self._lock.close()
+        _release(self._held)
         logs.write_line(self.settings.home, "Stopped.")
 
     def __enter__(self) -> "Platform":
@@ -109,6 +110,7 @@ def up(settings: Settings, *, with_airflow: bool = True, say: Say = print) -> Pl
     lock = _supervise(settings)
     if lock is None:
         return _join(settings, with_airflow, say)
+    held: list[Held] = [lock]
     platform: Platform | None = None
     try:
         left = processes.end_members(settings.home)
@@ -117,7 +119,9 @@ def up(settings: Settings, *, with_airflow: bool = True, say: Say = print) -> Pl
         for folder in (settings.landing, settings.mail_dir, settings.archive, settings.home / "log"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         logs.tidy(settings.home / "log")
-        platform = _start(settings, with_airflow, say, lock)
+        supervisor = _make_ready_to_run(settings, with_airflow, say, held)
+        platform = Platform(settings, database.locate(settings), supervisor.airflow, say, supervisor, held)
+        supervisor.start()
         _wait_until_ready(platform, READY_SECONDS)
     except BaseException:
         if platform is not None:
@@ -126,7 +130,7 @@ def up(settings: Settings, *, with_airflow: bool = True, say: Say = print) -> Pl
             with _undisturbed():
                 processes.end_members(settings.home, patience=1.0)
                 postgres.stop(settings)
-            lock.close()
+            _release(held)
         raise
     return platform
 
@@ -172,7 +176,7 @@ def supervisor_pid(settings: Settings) -> int | None:
     return processes.noted(settings.home / "run", SUPERVISOR)
 
 
-def _start(settings: Settings, with_airflow: bool, say: Say, lock: IO[str]) -> Platform:
+def _make_ready_to_run(settings: Settings, with_airflow: bool, say: Say, held: list[Held]) -> Supervisor:
     processes.note(settings.home / "run", SUPERVISOR, os.getpid())
     is_embedded = settings.database_url is None
     described: Airflow | None = None
@@ -183,13 +187,13 @@ def _start(settings: Settings, with_airflow: bool, say: Say, lock: IO[str]) -> P
         prepared = beside.submit(prepare, settings)
         if with_airflow and own is not None:
             before = airflow.describe(settings)
-            port = ports.choose_port(before.port if before else airflow.PREFERRED_PORT, "Airflow's", say)
+            wanted = before.port if before else airflow.PREFERRED_PORT
+            port, reservation = ports.reserve_port(wanted, "Airflow's", say)
+            held.append(reservation)
             described = airflow.configure(settings, port, own.port)
             airflow.migrate(settings, settings.home / "log" / "airflow-migrate.log")
         prepared.result()
-    supervisor = Supervisor(settings, described, say, has_database=own is not None)
-    supervisor.start()
-    return Platform(settings, database.locate(settings), described, say, supervisor, lock)
+    return Supervisor(settings, described, say, has_database=own is not None)
 
 
 def _join(settings: Settings, with_airflow: bool, say: Say) -> Platform:
@@ -226,6 +230,12 @@ def _supervise(settings: Settings) -> IO[str] | None:
         handle.close()
         return None
     return handle
+
+
+def _release(held: list[Held]) -> None:
+    for handle in held:
+        handle.close()
+    held.clear()
 
 
 @contextmanager

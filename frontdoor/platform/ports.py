@@ -26,6 +26,32 @@ def choose_port(wanted: int, whose: str, say: Callable[[str], None]) -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port = int(probe.getsockname()[1])
+    _say_moved(wanted, port, whose, say)
+    return port
+
+
+def reserve_port(wanted: int, whose: str, say: Callable[[str], None]) -> tuple[int, socket.socket]:
+    """Like `choose_port`, for a server that takes long to listen; keep the socket open for as long as the port is used.
+
+    The reservation is the UDP port of the same number: it does not disturb the TCP server, and a second platform that
+    starts meanwhile sees it, where looking at TCP alone would have both choose the same port.
+    """
+    port = wanted
+    while True:
+        reservation = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            if is_free(port):
+                reservation.bind((HOST, port))
+                break
+        except OSError:
+            pass
+        reservation.close()
+        port = choose_port(0, whose, say)
+    if port != wanted:
+        _say_moved(wanted, port, whose, say)
+    return port, reservation
+
+
+def _say_moved(wanted: int, port: int, whose: str, say: Callable[[str], None]) -> None:
     if wanted > 0:
         say(f"{whose} port {wanted} is taken; using {port}.")
-    return port
