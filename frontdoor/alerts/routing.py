@@ -3,14 +3,14 @@
 Contracts and messages know roles only. Who holds a role today stands in one YAML file outside the repository
 (``FRONTDOOR_CONTACTS``)::
 
+    wearside_police_liaison: [Duty liaison <liaison@police.example>]
+    head_of_service: head@council.example
+    wearside_council/team_manager: [one@council.example, two@council.example]
     sender: Front door <front-door@council.example>
-    roles:
-      wearside_police/liaison: [Duty liaison <liaison@police.example>]
-      head_of_service: [head@council.example]
 
-``<agency>/<role>`` is looked up first. The bare role is looked up only for roles that no agency names as its liaison's,
-so that one agency's message never reaches another's people. A role without people gets an address under ``.example``,
-which no mail server on earth delivers: the mail folder shows it, and SMTP refuses to guess (``NoRecipient``).
+``<agency>/<role>`` is looked up first, then the role; ``sender`` is no role, but from whom the mails come. A role
+without people gets an address under ``.example``, which no mail server on earth delivers: the mail folder shows it, and
+SMTP refuses to guess (``NoRecipient``).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import yaml
 
 DEFAULT_SENDER = Address("Front door", "front-door", "frontdoor.example")
 LIAISON = "liaison"
+SENDER = "sender"
 # One mailbox: an optional plain name, and an address of plain ASCII. Stricter than RFC 5322 on purpose: what is not
 # here can neither start a new header nor hide a second recipient.
 MAILBOX = re.compile(
@@ -52,9 +53,8 @@ class Contacts:
     def people(self, agency: str, role: str) -> tuple[Address, ...]:
         """Return the mailboxes of a role at an agency; empty if nobody is named."""
         own = self.roles.get(f"{agency}/{role}", ())
-        if own or LIAISON in role:
-            return own
-        return self.roles.get(role, ())
+        # Bare ``liaison`` would be every agency's: one agency's message must not reach another's people.
+        return own or (self.roles.get(role, ()) if role != LIAISON else ())
 
     def people_or_placeholder(self, agency: str, role: str) -> tuple[Address, ...]:
         """Return the mailboxes of a role, or one address that no server delivers to."""
@@ -69,20 +69,18 @@ def load_contacts(path: Path | None) -> Contacts:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ContactsError(f"the contacts file cannot be read: {type(error).__name__}") from None
-    if not isinstance(document, dict) or not set(document) <= {"sender", "roles"}:
-        raise ContactsError("the contacts file holds 'roles' (role to a list of mailboxes) and 'sender', nothing else")
-    entries = document.get("roles") or {}
-    if not isinstance(entries, dict):
-        raise ContactsError("'roles' in the contacts file is a mapping of a role to a list of mailboxes")
+    if not isinstance(document, dict):
+        raise ContactsError("the contacts file is a mapping of a role to a list of mailboxes")
+    sender = document.pop(SENDER, None)
     roles: dict[str, tuple[Address, ...]] = {}
-    for number, (role, mailboxes) in enumerate(entries.items(), start=1):
+    for number, (role, mailboxes) in enumerate(document.items(), start=1):
         if not isinstance(role, str) or not re.fullmatch(r"(?:[a-z][a-z0-9_]*/)?[a-z][a-z0-9_]*", role):
-            raise ContactsError(f"entry {number} of 'roles': the key is not a role or agency/role")
-        if not isinstance(mailboxes, list) or not mailboxes:
-            raise ContactsError(f"role {role}: expected a list with at least one mailbox")
-        roles[role] = tuple(_mailbox(mailbox, f"role {role}") for mailbox in mailboxes)
-    sender = document.get("sender")
-    return Contacts(_mailbox(sender, "sender") if sender is not None else DEFAULT_SENDER, roles)
+            raise ContactsError(f"entry {number} of the contacts file: the key is not a role or agency/role")
+        listed = mailboxes if isinstance(mailboxes, list) else [mailboxes]
+        if not listed:
+            raise ContactsError(f"role {role}: expected at least one mailbox")
+        roles[role] = tuple(_mailbox(mailbox, f"role {role}") for mailbox in listed)
+    return Contacts(_mailbox(sender, SENDER) if sender is not None else DEFAULT_SENDER, roles)
 
 
 def _mailbox(text: object, where: str) -> Address:

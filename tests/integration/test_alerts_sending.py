@@ -30,7 +30,7 @@ from frontdoor import settings as setting
 from frontdoor.settings import Settings
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-CONTACTS = "roles:\n  wearside_police/liaison: ['Zoë Duty <zoe@police.example>', two@police.example]\n"
+CONTACTS = "wearside_police/liaison: ['Zoë Duty <zoe@police.example>', two@police.example]\n"
 
 
 @dataclass
@@ -191,7 +191,7 @@ def test_recipients_that_are_all_refused_are_tried_again(
     connection: Any, serve: Any, mailbox: Mailbox, by_smtp: Any
 ) -> None:
     message_id = a_message(connection)
-    here = by_smtp(serve(), contacts="roles: {wearside_police/liaison: [refused@police.example]}")
+    here = by_smtp(serve(), contacts="wearside_police/liaison: [refused@police.example]")
     assert alerts.send(connection, here) == 0
     assert state(connection, message_id) == (False, 1, True)
 
@@ -206,7 +206,7 @@ def test_contacts_file_that_is_wrong_sends_nothing_and_says_so(
     connection: Any, serve: Any, mailbox: Mailbox, by_smtp: Any, caplog: Any
 ) -> None:
     message_id = a_message(connection)
-    bad = 'roles: {wearside_police/liaison: ["zoe@police.example\\nBcc: all@police.example"]}'
+    bad = 'wearside_police/liaison: ["zoe@police.example\\nBcc: all@police.example"]'
     assert alerts.send(connection, by_smtp(serve(), contacts=bad)) == 0
     assert state(connection, message_id) == (False, 0, False)
     assert "wearside_police/liaison" in caplog.text

@@ -18,16 +18,18 @@ def contacts(tmp_path: Path, text: str) -> Contacts:
 def test_role_of_an_agency_is_looked_up_before_the_bare_role(tmp_path: Path) -> None:
     found = contacts(
         tmp_path,
-        "roles:\n  head_of_service: [old@council.example]\n"
-        "  wearside_council/head_of_service: ['Head of Service <head@council.example>', deputy@council.example]\n",
+        "head_of_service: old@council.example\n"
+        "wearside_council/head_of_service: ['Head of Service <head@council.example>', deputy@council.example]\n"
+        "sender: Front Door <door@council.example>\n",
     )
     people = found.people("wearside_council", "head_of_service")
     assert [str(person) for person in people] == ["Head of Service <head@council.example>", "deputy@council.example"]
     assert [str(person) for person in found.people("elsewhere", "head_of_service")] == ["old@council.example"]
+    assert str(found.sender) == "Front Door <door@council.example>"
 
 
 def test_liaison_of_another_agency_is_never_a_stand_in(tmp_path: Path) -> None:
-    found = contacts(tmp_path, "roles:\n  liaison: [someone@police.example]\n")
+    found = contacts(tmp_path, "liaison: [someone@police.example]\n")
     assert found.people("wearside_schools", "liaison") == ()
 
 
@@ -58,7 +60,7 @@ def test_role_that_nobody_holds_gets_an_address_that_no_server_delivers_to() -> 
 )
 def test_mailbox_that_could_start_a_header_or_hide_a_recipient_is_refused(tmp_path: Path, mailbox: str) -> None:
     with pytest.raises(ContactsError) as refusal:
-        contacts(tmp_path, f"roles:\n  head_of_service: [{mailbox}]\n")
+        contacts(tmp_path, f"head_of_service: [{mailbox}]\n")
     assert "head_of_service" in str(refusal.value)
     assert "example" not in str(refusal.value)
 
@@ -66,8 +68,8 @@ def test_mailbox_that_could_start_a_header_or_hide_a_recipient_is_refused(tmp_pa
 @pytest.mark.parametrize(
     "text",
     [
-        *("[]", "roles: [a]", "people: {}", "a: [", "roles: {role: []}", "roles: {role: a@b.example}"),
-        "roles: {'a b': [a@b.example]}",
+        *("[]", "17", "a: [", "role: []", "role:", "role: {a: b}", "'a b': [a@b.example]", "sender: [a@b.example]"),
+        *("1: [a@b.example]", "a/b/c: [a@b.example]"),
     ],
 )
 def test_contacts_file_of_another_shape_is_refused(tmp_path: Path, text: str) -> None:
