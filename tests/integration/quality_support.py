@@ -35,6 +35,24 @@ def file_rule(rule_id: str) -> Rule:
     return replace(_rule(rule_id, "reader", {}), scope="file", feed="file")
 
 
+def _rule(rule_id: str, kind: str, expectation: dict[str, Any], **changes: Any) -> Rule:
+    made = Rule(
+        rule_id=rule_id,
+        feed=FEED,
+        severity="warning",
+        dimension="completeness",
+        score_dimension="completeness",
+        scope="record",
+        sentence=f"What {rule_id} says.",
+        what_to_do="Mend it.",
+        recipient_role="liaison",
+        applies_to=(),
+        expectation_type=kind,
+        expectation=MappingProxyType(expectation),
+    )
+    return replace(made, **changes)
+
+
 def house(*rules: Rule, elements: Sequence[Element] = (), agency: Mapping[str, Any] = MappingProxyType({})) -> House:
     """The house; `agency`: changes of what the sender agreed."""
     feed = Feed(
