@@ -31,7 +31,7 @@ $(MARKER): requirements.lock
 		exit 1; \
 	fi; \
 	echo "Making $(VENV) with $$("$$chosen" --version)"; \
-	"$$chosen" -m venv --clear $(VENV)
+	"$$chosen" -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@# The package is run from this checkout: a path file needs neither a build nor a network.
 	@pwd > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/frontdoor.pth"
