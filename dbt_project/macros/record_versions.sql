@@ -21,7 +21,9 @@
         'is_current', 'is_repeat', 'is_first_known', 'is_latest_known', 'is_withdrawn', 'is_downgrade', 'has_contradiction',
         'is_in_latest_extract',
     ] -%}
+    {%- if is_snapshot or is_incremental() -%}
     {%- set deliveries = source('intake', 'deliveries') -%}
+    {%- endif -%}
     {%- if is_incremental() %}
     arrived as (
         select staging.*
@@ -202,7 +204,7 @@
             later.known_from as later_known_from,
             coalesce(
                 (earlier.grade_rank is not null and (later.grade_rank is null or later.grade_rank < earlier.grade_rank))
-                or not coalesce(earlier.risk_facts, '{}') <@ coalesce(later.risk_facts, '{}'),
+                or not coalesce(earlier.risk_facts, '[]') <@ coalesce(later.risk_facts, '[]'),
                 false
             ) as is_downgrade
         from followed as earlier

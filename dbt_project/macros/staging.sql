@@ -30,12 +30,12 @@
 {%- endmacro %}
 
 {#-
-    The protection markers among what a record says, as a list of `code_list:code` without doubles. Which codes are markers is a dated
+    The protection markers among what a record says, as a JSON list of `code_list:code` without doubles. Which codes are markers is a dated
     attribute of the code seed, which the partnership signs. `said`: code list, attribute, expression of text[].
 -#}
 {% macro protection_markers(said, received_on) -%}
     (
-        select coalesce(array_agg(distinct codes.code_list || ':' || codes.code), '{}')
+        select coalesce(jsonb_agg(distinct codes.code_list || ':' || codes.code), '[]')
         from (
             values
             {%- for code_list, attribute, expression in said %}

@@ -1,18 +1,18 @@
 {#-
-    Wilson's score interval for a rate of `numerator` in `denominator`, `bound` being 'low' or 'high'. Null without a denominator. The
-    number of standard errors is reference.thresholds' `interval_standard_errors`, handed in as a column.
+    Wilson's score interval for a rate of `numerator` in `denominator`, to six places; `bound`: 'low' or 'high'. Null without a denominator.
+    `standard_errors`: how many of them the interval spans to each side, from reference.thresholds (interval_standard_errors).
 -#}
 {% macro wilson_interval(numerator, denominator, standard_errors, bound) -%}
     case
-        when {{ denominator }} > 0 then
-            {{ 'greatest(0, ' if bound == 'low' else 'least(1, ' -}}
-            (
-                {{ numerator }}::double precision / {{ denominator }} + {{ standard_errors }}::double precision ^ 2 / (2 * {{ denominator }})
-                {{ '-' if bound == 'low' else '+' }} {{ standard_errors }}::double precision * sqrt(
-                    greatest(0, {{ numerator }}::double precision * ({{ denominator }} - {{ numerator }})) / {{ denominator }}::double precision ^ 3
-                    + {{ standard_errors }}::double precision ^ 2 / (4 * {{ denominator }}::double precision ^ 2)
-                )
-            ) / (1 + {{ standard_errors }}::double precision ^ 2 / {{ denominator }})
-            )
+        when {{ denominator }} > 0
+            then round((
+                {{ 'greatest(0, ' if bound == 'low' else 'least(1, ' -}}
+                (
+                    {{ numerator }} + {{ standard_errors }} ^ 2 / 2
+                    {{ '-' if bound == 'low' else '+' }} {{ standard_errors }} * sqrt(
+                        {{ numerator }}::numeric * ({{ denominator }} - {{ numerator }}) / {{ denominator }} + {{ standard_errors }} ^ 2 / 4
+                    )
+                ) / ({{ denominator }} + {{ standard_errors }} ^ 2))
+            )::numeric, 6)::double precision
     end
 {%- endmacro %}

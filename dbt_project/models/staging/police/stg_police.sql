@@ -77,7 +77,7 @@ renamed as (
             ],
             'published.received_on',
         ) }}
-        || case when published.suspect_lives_with_child = 'yes' then array['suspect_lives_with_child'] else '{}' end as risk_facts,
+        || case when published.suspect_lives_with_child = 'yes' then '["suspect_lives_with_child"]'::jsonb else '[]' end as risk_facts,
 
         -- for comparing records only
         {{ for_matching('published.forename', 'published.forename_state') }} as match_forename,
@@ -112,7 +112,7 @@ renamed as (
 marked as (
     select
         renamed.*,
-        renamed.risk_facts <> '{}'
+        renamed.risk_facts <> '[]'::jsonb
         or renamed.has_unread_marker
         or {{ is_infant('renamed.name_status', 'renamed.age_reckoned_from', 'renamed.received_on') }} as has_protection_marker
     from renamed

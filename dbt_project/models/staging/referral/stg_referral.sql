@@ -76,9 +76,9 @@ renamed as (
             ],
             'published.received_on',
         ) }}
-        || case when published.immediate_danger = 'yes' then array['immediate_danger'] else '{}' end
-        || case when published.injury = 'yes' then array['injury'] else '{}' end
-        || case when published.person_access_now = 'yes' then array['person_access_now'] else '{}' end as risk_facts,
+        || case when published.immediate_danger = 'yes' then '["immediate_danger"]'::jsonb else '[]' end
+        || case when published.injury = 'yes' then '["injury"]'::jsonb else '[]' end
+        || case when published.person_access_now = 'yes' then '["person_access_now"]'::jsonb else '[]' end as risk_facts,
 
         -- for comparing records only
         {{ for_matching('published.forename', 'published.forename_state') }} as match_forename,
@@ -131,7 +131,7 @@ renamed as (
 marked as (
     select
         renamed.*,
-        renamed.risk_facts <> '{}'
+        renamed.risk_facts <> '[]'::jsonb
         or renamed.has_unread_marker
         or {{ is_infant('renamed.name_status', 'renamed.age_reckoned_from', 'renamed.received_on') }} as has_protection_marker
     from renamed
