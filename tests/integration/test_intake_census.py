@@ -136,3 +136,20 @@ def test_damaged_and_older_encodings_are_read(place: Place) -> None:
         "B\ufffd\ufffd",
     ]
     assert place.findings() == [(0, "FIL-008"), (2, "FIL-009")]
+
+
+def test_stray_ampersand_takes_no_child_off_the_list(place: Place) -> None:
+    content = message(child("A & B", "2022-01-01"), child("C&nbsp;D", "2022-01-01"), child("E&#0;F&amp;G&#233;", "2022-01-01"))
+    assert place.ingest(content, to=CENSUS) == ["loaded"]
+    assert [name for (name,) in place.all("select child_ref from raw.referral order by _record_no")] == [
+        "A & B",
+        "C&nbsp;D",
+        "E&#0;F&Gé",
+    ]
+    assert place.findings() == [(0, "FIL-009")]
+
+
+def test_ampersand_in_character_data_of_a_good_file_is_left_as_it_is(place: Place) -> None:
+    assert place.ingest(message(child("<![CDATA[A & B]]>", "2022-01-01")), to=CENSUS) == ["loaded"]
+    assert place.one("select child_ref from raw.referral") == ("A & B",)
+    assert place.findings() == []

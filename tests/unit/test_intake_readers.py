@@ -200,3 +200,11 @@ def test_clean_line_has_full_width_and_no_mark_inside_a_bare_cell() -> None:
     grammar = Grammar(",", '"', 3)
     assert all(grammar.is_clean(line) for line in (b"a,b,c", b',,', b'"a,""b","c\nd",e', b'"","",""'))
     assert not any(grammar.is_clean(line) for line in (b"a,b", b'a,b"c,d', b'a, "b",c', b'"a"b,c,d', b'"a,b,c', b"a,b\r,c"))
+
+
+@given(line=st.text(st.sampled_from(list('ab,"\r')), max_size=14), width=st.integers(1, 4))
+@bounded(max_examples=500, deadline=None)
+def test_counting_tells_a_clean_line_exactly_as_the_pattern_does(line: str, width: int) -> None:
+    grammar = Grammar(",", '"', width)
+    by_pattern = grammar._clean.fullmatch(line.encode()) is not None and line != ""
+    assert (grammar.is_clean(line.encode()) and line != "") == by_pattern

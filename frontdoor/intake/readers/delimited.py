@@ -78,11 +78,10 @@ class DelimitedReader:
     def rows(self) -> Iterator[Row]:
         """Yield the records in the order of the file."""
         waiting, grammar, tally = self._lines.waiting, self._grammar, self.tally
-        quote, delimiter, width = grammar.quote_byte, grammar.delimiter_byte, len(self._columns.properties)
-        between = width - 1
+        is_clean = grammar.is_clean
         before, after = (part.encode() for part in self._lineage.around(self.delimiter))
         is_exact, is_damaged = self._columns.is_exact, self._encoding.is_damaged
-        end = after, delimiter + b"{}\n"
+        end = grammar.delimiter_byte + b"{}\n"
         line_no = self._skip_header()
         record_no = 0
         while waiting or self._lines.refill():
@@ -97,15 +96,11 @@ class DelimitedReader:
                     continue
                 if line[-1:] == b"\r":
                     line = line[:-1]
-                if is_exact and (
-                    (line.count(delimiter) == between and line)
-                    if quote not in line and b"\r" not in line
-                    else grammar.is_clean(line)
-                ):
+                if is_exact and is_clean(line):
                     tally.loaded += 1
                     if is_damaged and _REPLACED in line:
                         tally.fault(record_no, DAMAGED)
-                    yield Row(record_no, line_no, b"%b%d%b%b%b" % (before, record_no, end[0], line, end[1]))
+                    yield Row(record_no, line_no, b"%b%d%b%b%b" % (before, record_no, after, line, end))
                     continue
                 if not line.strip(b" \x1a"):
                     continue  # a blank line is no record, but a row of the sender's spreadsheet

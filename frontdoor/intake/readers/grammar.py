@@ -30,6 +30,8 @@ class Grammar:
         """Make the patterns; `width` is needed only to tell clean lines."""
         self.delimiter, self.quote, self.width = delimiter, quote, width
         self.delimiter_byte, self.quote_byte = delimiter.encode(), quote.encode()
+        self._between = (width or 1) - 1
+        self._seam = f"{quote}{delimiter}{quote}".encode()
         d, q = re.escape(delimiter), re.escape(quote)
         quoted = rf"{q}[^{q}]*+(?:{q}{q}[^{q}]*+)*+{q}"
         self._quoted = re.compile(rf"[ ]*({quoted})[ ]*(?={d}|\Z)")
@@ -42,7 +44,24 @@ class Grammar:
         self._clean = re.compile(clean.encode())
 
     def is_clean(self, line: bytes) -> bool:
-        """Tell whether a line is one record of full width that Postgres reads as we do."""
+        """Tell whether a line is one record of full width that Postgres reads as we do.
+
+        Most lines have no quoted cell, or one, or nothing but quoted cells: these are told by counting.
+        """
+        quote, delimiter, between = self.quote_byte, self.delimiter_byte, self._between
+        if b"\r" not in line:
+            parts = line.split(quote, 3)
+            if len(parts) == 1:
+                return line.count(delimiter) == between and bool(line)
+            if len(parts) == 3:
+                before, _, after = parts
+                return (
+                    before.count(delimiter) + after.count(delimiter) == between
+                    and (not before or before.endswith(delimiter))
+                    and (not after or after.startswith(delimiter))
+                )
+            if line.startswith(quote) and line.endswith(quote) and line.count(quote) == 2 * between + 2:
+                return line.count(self._seam) == between
         return self._clean.fullmatch(line) is not None
 
     def stays_open(self, line: bytes) -> bool:

@@ -5,8 +5,8 @@ the element around it, a leading ``/`` starts at the root. Namespaces are ignore
 the record and in the elements around it that paths reach into, is kept in `extra` under its path.
 
 The file is parsed as a stream, element by element. A document type is refused before (`probe`); entities are never
-resolved and no network is touched. Where the XML breaks off, what came before is loaded and the rest is one dead
-letter.
+resolved and no network is touched. An ampersand that stands alone, or an entity nobody declared, is read as text where
+that makes the file well-formed. Where the XML breaks off, what came before is loaded and the rest is one dead letter.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from xml.parsers import expat
 
 from lxml import etree
 
@@ -26,6 +27,11 @@ from frontdoor.intake.reasons import Unreadable
 DAMAGED, GUESSED, HEADER_ONLY = "FIL-009", "FIL-008", "FIL-001"
 # Control characters that XML forbids; in UTF-8 they are these bytes and no others.
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+# An ampersand that begins neither one of XML's own entities nor a character that XML allows.
+_STRAY = re.compile(
+    rb"&(?!(?:amp|lt|gt|quot|apos|#(?:9|10|13|3[2-9]|[4-9]\d|\d{3,7})|#x(?:[9aAdD]|[2-9a-fA-F][\da-fA-F]|[\da-fA-F]{3,6}));)"
+)
+_LONGEST_ENTITY = 10
 _DECLARED = re.compile(rb"<\?xml[^>]*?\bencoding\s*=\s*[\"']([A-Za-z][A-Za-z0-9._-]*)[\"']")
 _REPLACED = REPLACED.encode()
 
@@ -42,6 +48,7 @@ class XmlReader:
         self._path = path
         self._lineage = lineage
         self._encoding = _encoding_of(path)
+        self._is_mended = not self._is_well_formed(mend=False) and self._is_well_formed(mend=True)
         self._fields = {name: tuple(str(place).split("/")) for name, place in mapping["fields"].items()}
         self._constants = dict(mapping.get("constants") or {})
         self._separator = str(mapping.get("list_separator", ";"))
@@ -65,7 +72,7 @@ class XmlReader:
             raise ValueError(f"the layout's record path needs more than {self._reach} parts: fields reach out of it")
         around = self._record[len(self._record) - 1 - self._reach]
         parsing = etree.iterparse(
-            _Stream(self._path, self._encoding),
+            _Stream(self._path, self._encoding, mend=self._is_mended),
             events=("end",),
             tag="{*}" + around,
             encoding="utf-8",
@@ -91,8 +98,20 @@ class XmlReader:
             raise Unreadable("xml_wrong")
         if self._encoding.is_fallback:
             self.tally.file_fault(GUESSED)
+        if self._is_mended:
+            self.tally.file_fault(DAMAGED)
         if not record_no:
             self.tally.file_fault(HEADER_ONLY)
+
+    def _is_well_formed(self, *, mend: bool) -> bool:
+        stream, parser = _Stream(self._path, self._encoding, mend=mend), expat.ParserCreate("utf-8")
+        try:
+            while block := stream.read():
+                parser.Parse(block, False)
+            parser.Parse(b"", True)
+        except expat.ExpatError:
+            return False
+        return True
 
     def _records_in(self, around: etree._Element) -> list[etree._Element]:
         """Return the records in an element; the element itself stands for a record that it does not have."""
@@ -148,13 +167,22 @@ class XmlReader:
 
 
 class _Stream:
-    """The file as clean UTF-8, for a parser that pulls."""
+    """The file as clean UTF-8, for a parser that pulls; with `mend`, stray ampersands are made text."""
 
-    def __init__(self, path: Path, found: encoding.Encoding) -> None:
+    def __init__(self, path: Path, found: encoding.Encoding, *, mend: bool) -> None:
         self._blocks = encoding.utf8_blocks(path, found)
+        self._mend = mend
+        self._kept = b""
 
     def read(self, _size: int = -1) -> bytes:
-        return _FORBIDDEN.sub(_REPLACED, next(self._blocks, b""))
+        block = next(self._blocks, None)
+        if not self._mend:
+            return _FORBIDDEN.sub(_REPLACED, block or b"")
+        text = self._kept + (block or b"")
+        # An ampersand at the very end is told only with the next block.
+        cut = text.rfind(b"&", len(text) - _LONGEST_ENTITY) if block else -1
+        self._kept = text[cut:] if cut > 0 else b""
+        return _STRAY.sub(b"&amp;", _FORBIDDEN.sub(_REPLACED, text[:cut] if cut > 0 else text))
 
 
 def _encoding_of(path: Path) -> encoding.Encoding:
