@@ -40,7 +40,9 @@ def house() -> House:
     return House(
         feeds={"police": _feed("police", POLICE), "referral": _feed("referral", REFERRAL)},
         agencies=agencies,
-        layouts={"cin_census": Layout("cin_census", "Census", ("referral",), "xml", {"referral": CENSUS}, "Europe/London")},
+        layouts={
+            "cin_census": Layout("cin_census", "Census", ("referral",), "xml", {"referral": CENSUS}, "Europe/London")
+        },
         agency_feeds=(
             _agreed("wearside_police", "police", "police", POLICE_HEADERS),
             _agreed("wearside_council", "referral", "cin_census", {}),
@@ -71,7 +73,9 @@ class Place:
 
     def load(self) -> list[str]:
         """Load everything that is received, each committed; return what became of each."""
-        ids = [row[0] for row in self.all("select delivery_id from intake.deliveries where status = 'received' order by 1")]
+        ids = [
+            row[0] for row in self.all("select delivery_id from intake.deliveries where status = 'received' order by 1")
+        ]
         outcome = []
         for delivery_id in ids:
             outcome.append(intake.load(self.connection, self.settings, self.house, delivery_id))
@@ -128,11 +132,25 @@ class Place:
 
 def _feed(code: str, names: tuple[str, ...]) -> Feed:
     properties = tuple(
-        Property(name, "string", False, "required" if name.endswith("_ref") else "expected", "sensitive", None, False, name)
+        Property(
+            name, "string", False, "required" if name.endswith("_ref") else "expected", "sensitive", None, False, name
+        )
         for name in names
     )
     return Feed(
-        code, code, "1.0.0", "increment", "triage", "Europe/London", names[:2], names[1:2], names[0], properties, (), (), {}
+        code,
+        code,
+        "1.0.0",
+        "increment",
+        "triage",
+        "Europe/London",
+        names[:2],
+        names[1:2],
+        names[0],
+        properties,
+        (),
+        (),
+        {},
     )
 
 

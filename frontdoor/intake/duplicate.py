@@ -30,9 +30,7 @@ class _Delivery:
     records_loaded: int
 
 
-def original_of(
-    cursor: Cursor, agency: str, source: str, sha256: str, *, before_file: int | None = None
-) -> int | None:
+def original_of(cursor: Cursor, agency: str, source: str, sha256: str, *, before_file: int | None = None) -> int | None:
     """Return the file that these bytes repeat, or None; among files taken before `before_file`, where one is given."""
     cursor.execute(
         """

@@ -113,9 +113,7 @@ def _has_settled(path: Path, status: os.stat_result, now_ns: int, settle_seconds
     return still_seconds >= settle_seconds and (still_seconds >= FORGOTTEN_SECONDS or not has_writer(path))
 
 
-def _entries(
-    landing: Path, agency: str | None, source: str | None
-) -> Iterator[tuple[str, str, os.DirEntry[str]]]:
+def _entries(landing: Path, agency: str | None, source: str | None) -> Iterator[tuple[str, str, os.DirEntry[str]]]:
     for outer in _visible(landing):
         if not outer.is_dir(follow_symlinks=False):
             if agency is None and source is None:

@@ -223,9 +223,7 @@ def mark_duplicate(cursor: Cursor, file_id: int, duplicate_of: int) -> None:
 
 def note_reading(cursor: Cursor, file_id: int, member_no: int, records: int, reading: Mapping[str, Any]) -> None:
     """Write down how the bytes were read: format, encoding, counts; no header text."""
-    cursor.execute(
-        "update intake.files set reading = reading || %s where file_id = %s", (Json(dict(reading)), file_id)
-    )
+    cursor.execute("update intake.files set reading = reading || %s where file_id = %s", (Json(dict(reading)), file_id))
     cursor.execute(
         "update intake.members set record_count = %s where file_id = %s and member_no = %s",
         (records, file_id, member_no),

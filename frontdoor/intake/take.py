@@ -115,9 +115,7 @@ def _attempt(connection: Connection, settings: Settings, house: House, taken: Ta
         return count - 1
 
 
-def _write_down(
-    connection: Connection, settings: Settings, house: House, taken: Taken, file: int
-) -> archive.Stored:
+def _write_down(connection: Connection, settings: Settings, house: House, taken: Taken, file: int) -> archive.Stored:
     """Archive the bytes and commit what the ledger says of them."""
     received_at = clock.now()
     agency = taken.agency if taken.agency in house.agencies else ledger.UNKNOWN

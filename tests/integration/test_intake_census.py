@@ -38,7 +38,9 @@ def child(name: str, *episodes: str, more: str = "") -> str:
 
 
 def message(*children: str, attributes: str = "") -> bytes:
-    return f"<?xml version='1.0'?><Message{attributes}>{HEADER}<Children>{''.join(children)}</Children></Message>".encode()
+    return (
+        f"<?xml version='1.0'?><Message{attributes}>{HEADER}<Children>{''.join(children)}</Children></Message>".encode()
+    )
 
 
 def test_real_census_gives_every_episode_with_its_child_and_reference_date(place: Place) -> None:
@@ -77,7 +79,7 @@ def test_child_without_episode_is_not_lost(place: Place) -> None:
     [
         '<!DOCTYPE Message [<!ENTITY x "y">]>',
         '<!DOCTYPE Message SYSTEM "file:///etc/passwd">',
-        '<!-- ' + "x" * 200_000 + ' --><!DOCTYPE lolz [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>',
+        "<!-- " + "x" * 200_000 + ' --><!DOCTYPE lolz [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>',
     ],
 )
 @pytest.mark.parametrize("codec", ["utf-8", "utf-16"])
@@ -124,7 +126,9 @@ def test_census_without_children_says_so(place: Place) -> None:
 
 
 def test_damaged_and_older_encodings_are_read(place: Place) -> None:
-    declared = b"<?xml version='1.0' encoding='ISO-8859-1'?>" + message(child("Zo\xeb", "2022-01-01")).split(b"?>")[1].decode().encode("latin-1")
+    declared = b"<?xml version='1.0' encoding='ISO-8859-1'?>" + message(child("Zo\xeb", "2022-01-01")).split(b"?>")[
+        1
+    ].decode().encode("latin-1")
     silent = message(child("Zo\xeb", "2022-01-01")).decode().encode("cp1252")
     damaged = message(child("Zoë", "2022-01-01"), child("B\x00\x0b", "2022-01-01"))
     for content in (declared, silent, damaged):
@@ -139,7 +143,9 @@ def test_damaged_and_older_encodings_are_read(place: Place) -> None:
 
 
 def test_stray_ampersand_takes_no_child_off_the_list(place: Place) -> None:
-    content = message(child("A & B", "2022-01-01"), child("C&nbsp;D", "2022-01-01"), child("E&#0;F&amp;G&#233;", "2022-01-01"))
+    content = message(
+        child("A & B", "2022-01-01"), child("C&nbsp;D", "2022-01-01"), child("E&#0;F&amp;G&#233;", "2022-01-01")
+    )
     assert place.ingest(content, to=CENSUS) == ["loaded"]
     assert [name for (name,) in place.all("select child_ref from raw.referral order by _record_no")] == [
         "A & B",

@@ -51,7 +51,12 @@ def rows(number: int, count: int = 1) -> bytes:
 
 
 def state(place: Place) -> tuple[Any, ...]:
-    files = place.one("select count(*), count(distinct sha256_received), count(*) filter (where status = 'received') from intake.files")
+    files = place.one(
+        files=place.one(
+            "select count(*), count(distinct sha256_received), count(*) filter (where status = 'received')"
+            " from intake.files"
+        )
+    )
     return (*files, *place.one("select count(*), count(distinct notification_ref) from raw.police"))
 
 
@@ -205,7 +210,10 @@ def test_file_taken_while_its_writer_has_it_open_is_kept_until_the_writer_is_gon
         writer.write(b"N2,C2,Bob,,,red\n")
     assert place.take() == 1
     assert place.left() == []
-    assert [size for (size,) in place.all("select size_bytes from intake.files order by file_id")] == [len(rows(1)), len(rows(1)) + 16]
+    assert [size for (size,) in place.all("select size_bytes from intake.files order by file_id")] == [
+        len(rows(1)),
+        len(rows(1)) + 16,
+    ]
 
 
 def test_order_of_arrival_is_the_order_of_deliveries(place: Place) -> None:

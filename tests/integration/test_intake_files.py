@@ -57,7 +57,9 @@ def test_good_file_is_archived_written_down_loaded_and_cleared(place: Place) -> 
     assert (name, size) == ("a name.csv", len(GOOD))
     assert archive.path_of(place.settings.archive, sha256).read_bytes() == GOOD
     assert place.left() == []
-    assert place.all("select member_no, member_name, feed, record_count from intake.members") == [(1, "file", "police", 2)]
+    assert place.all("select member_no, member_name, feed, record_count from intake.members") == [
+        (1, "file", "police", 2)
+    ]
     events = place.all("select status_from, status_to from intake.delivery_events order by at")
     assert events == [(None, "received"), ("received", "loaded")]
     reading = place.one("select reading from intake.files")[0]
@@ -121,7 +123,9 @@ def test_link_is_set_aside_and_never_followed(place: Place, tmp_path: Path) -> N
     os.symlink(secret, folder / "link.csv")
     os.mkfifo(folder / "pipe.csv")
     assert place.take() == 2
-    assert place.all("select distinct status, reason_code, size_bytes from intake.files") == [("dead_letter", "not_a_file", 0)]
+    assert place.all("select distinct status, reason_code, size_bytes from intake.files") == [
+        ("dead_letter", "not_a_file", 0)
+    ]
     assert secret.read_bytes() == GOOD
     assert place.left() == []
     assert place.take() == 0
@@ -139,7 +143,11 @@ def test_file_with_a_temporary_name_is_left_alone(place: Place, name: str) -> No
 
 def test_unknown_headers_are_kept_in_extra_and_no_column_known_still_loads(place: Place) -> None:
     assert place.ingest(b"Alpha,Beta\n1x,two\n") == ["loaded"]
-    assert place.one("select notification_ref, extra, _record_no from raw.police") == (None, {"Alpha": "1x", "Beta": "two"}, 1)
+    assert place.one("select notification_ref, extra, _record_no from raw.police") == (
+        None,
+        {"Alpha": "1x", "Beta": "two"},
+        1,
+    )
     assert place.findings() == [(0, "FIL-002")]
 
 
@@ -153,7 +161,9 @@ def test_file_without_header_loses_no_record(place: Place) -> None:
 
 
 def test_agency_headers_missing_unknown_and_double_headers_are_told_once(place: Place) -> None:
-    assert place.ingest(b"OUR_REF;  Child\xe2\x80\x99s first-name:;Shoe size;our ref;shoe size\nN1;Ann;3;N9;4\n") == ["loaded"]
+    assert place.ingest(b"OUR_REF;  Child\xe2\x80\x99s first-name:;Shoe size;our ref;shoe size\nN1;Ann;3;N9;4\n") == [
+        "loaded"
+    ]
     assert place.one("select notification_ref, forename, extra from raw.police") == (
         "N1",
         "Ann",
@@ -163,11 +173,18 @@ def test_agency_headers_missing_unknown_and_double_headers_are_told_once(place: 
 
 
 def test_short_and_long_rows_are_loaded_with_their_cells_and_findings(place: Place) -> None:
-    assert place.ingest(HEADER + b"N1,C1,Ann\nN2,C2,Bob,2016-01-02,,green,more,\nN3,C3,Cy,2016-01-02,x,red,,\n") == ["loaded"]
+    assert place.ingest(HEADER + b"N1,C1,Ann\nN2,C2,Bob,2016-01-02,,green,more,\nN3,C3,Cy,2016-01-02,x,red,,\n") == [
+        "loaded"
+    ]
     rows = place.all("select notification_ref, dob, grade, extra from raw.police order by _record_no")
     assert rows == [
         ("N1", None, None, {}),
-        ("N2", "2016-01-02", "green", {"_surplus": ["more", ""], "_cells": ["N2", "C2", "Bob", "2016-01-02", "", "green", "more", ""]}),
+        (
+            "N2",
+            "2016-01-02",
+            "green",
+            {"_surplus": ["more", ""], "_cells": ["N2", "C2", "Bob", "2016-01-02", "", "green", "more", ""]},
+        ),
         ("N3", "2016-01-02", "red", {}),
     ]
     assert place.findings() == [(1, "FIL-006"), (2, "FIL-007")]
@@ -181,14 +198,19 @@ def test_windows_1252_is_read_and_told(place: Place) -> None:
 
 @pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_any_unicode_is_read(place: Place, codec: str) -> None:
-    text = (HEADER + "N1,C1,Zoë 👧,2015-01-02,\"a\nb\",red\n".encode()).decode()
+    text = (HEADER + 'N1,C1,Zoë 👧,2015-01-02,"a\nb",red\n'.encode()).decode()
     assert place.ingest(text.replace("\n", "\r\n").encode(codec)) == ["loaded"]
     assert place.one("select forename, narrative, grade from raw.police") == ("Zoë 👧", "a\r\nb", "red")
     assert place.findings() == []
 
 
 def test_nul_and_bad_bytes_are_replaced_on_the_record_that_has_them(place: Place) -> None:
-    content = HEADER + "N1,C1,Zoë,,,red\n".encode() + b"N2,C2,B\0b,,,red\nN3,C3,Zo\xeb,,,red\nN4,C4,Di,,,red\n" + "N5,C5,Zoé,,,\n".encode()
+    content = (
+        HEADER
+        + "N1,C1,Zoë,,,red\n".encode()
+        + b"N2,C2,B\0b,,,red\nN3,C3,Zo\xeb,,,red\nN4,C4,Di,,,red\n"
+        + "N5,C5,Zoé,,,\n".encode()
+    )
     assert place.ingest(content) == ["loaded"]
     names = [name for (name,) in place.all("select forename from raw.police order by _record_no")]
     assert names == ["Zoë", "B\ufffdb", "Zo\ufffd", "Di", "Zoé"]
@@ -196,7 +218,7 @@ def test_nul_and_bad_bytes_are_replaced_on_the_record_that_has_them(place: Place
 
 
 def test_unreadable_record_among_good_ones_is_a_dead_letter_of_its_line(place: Place) -> None:
-    content = HEADER + b"N1,C1,Ann,,,red\nN2,C2,\"Bob,,,red\nN3,C3,Cy,,,red\nN4,C4,Di,,\"one\ntwo\",red\nN5,C5,Ed,,,red\n"
+    content = HEADER + b'N1,C1,Ann,,,red\nN2,C2,"Bob,,,red\nN3,C3,Cy,,,red\nN4,C4,Di,,"one\ntwo",red\nN5,C5,Ed,,,red\n'
     assert place.ingest(content) == ["loaded"]
     assert place.all("select _record_no, notification_ref, narrative from raw.police order by 1") == [
         (1, "N1", None),
@@ -204,7 +226,11 @@ def test_unreadable_record_among_good_ones_is_a_dead_letter_of_its_line(place: P
         (4, "N4", "one\ntwo"),
         (5, "N5", None),
     ]
-    assert place.one("select line_no, reason_code, delivery_id is not null from quality.dead_letters") == (3, "unbalanced_quote", True)
+    assert place.one("select line_no, reason_code, delivery_id is not null from quality.dead_letters") == (
+        3,
+        "unbalanced_quote",
+        True,
+    )
     assert delivery_row(place) == ("loaded", None, 5, 4, 1)
     assert place.findings() == [(0, "FIL-010")]
 
@@ -223,8 +249,8 @@ def test_record_that_the_database_refuses_becomes_the_only_dead_letter(place: Pl
 
 def test_two_stray_marks_merge_no_rows(place: Place) -> None:
     rows = [b"N%d,C%d,Ann,2015-01-02,,red\n" % (n, n) for n in range(10)]
-    rows[3] = b"N3,C3,\"Ann,2015-01-02,,red\n"
-    rows[7] = b"N7,C7,Ann\",2015-01-02,,red\n"
+    rows[3] = b'N3,C3,"Ann,2015-01-02,,red\n'
+    rows[7] = b'N7,C7,Ann",2015-01-02,,red\n'
     assert place.ingest(HEADER + b"".join(rows)) == ["loaded"]
     assert delivery_row(place) == ("loaded", None, 10, 9, 1)
     assert place.one("select forename from raw.police where notification_ref = 'N7'") == ('Ann"',)
@@ -246,7 +272,9 @@ def test_hostile_text_in_every_column_is_kept_as_sent(place: Place) -> None:
     cells = ["'; drop table raw.police; --", "\\.", "{{ x }}", "=cmd|'/c calc'!A1", 'say ""hi""\nnext', "\\N"]
     line = ",".join(f'"{cell}"' for cell in cells)
     assert place.ingest(HEADER + f"{line}\n\\.,C2,,,,\n".encode()) == ["loaded"]
-    row = place.one("select notification_ref, child_ref, forename, dob, narrative, grade from raw.police where _record_no = 1")
+    row = place.one(
+        "select notification_ref, child_ref, forename, dob, narrative, grade from raw.police where _record_no = 1"
+    )
     assert list(row) == [cell.replace('""', '"') for cell in cells]
     assert place.one("select notification_ref from raw.police where _record_no = 2") == ("\\.",)
 

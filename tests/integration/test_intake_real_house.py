@@ -1,4 +1,7 @@
-"""Invented good files of every agency go through intake without a finding. Mend: expectations/, frontdoor/simulator/."""
+"""Invented good files of every agency go through intake without a finding.
+
+Mend: expectations/, frontdoor/simulator/.
+"""
 
 from __future__ import annotations
 

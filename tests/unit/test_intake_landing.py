@@ -30,7 +30,9 @@ def test_file_that_stands_still_for_the_settle_time_is_whole(folder: Path, tmp_p
     assert names(tmp_path, 0.2) == ["a.csv"]
 
 
-def test_time_of_writing_that_was_set_from_outside_proves_nothing_about_standing_still(folder: Path, tmp_path: Path) -> None:
+def test_time_of_writing_that_was_set_from_outside_proves_nothing_about_standing_still(
+    folder: Path, tmp_path: Path
+) -> None:
     (folder / "a.csv").write_bytes(b"")
     os.utime(folder / "a.csv", (0, 0))
     assert names(tmp_path, 60) == []

@@ -150,7 +150,9 @@ def test_dialect_is_told_by_known_headers_before_shape(sample: str, delimiter: s
     assert (found.delimiter, found.quote) == (delimiter, quote)
 
 
-@pytest.mark.parametrize("header", ["Child_Ref", "CHILD REF", " child-ref: ", "\u00a0child\u00a0ref\u00a0", "\ufeffchild_ref"])
+@pytest.mark.parametrize(
+    "header", ["Child_Ref", "CHILD REF", " child-ref: ", "\u00a0child\u00a0ref\u00a0", "\ufeffchild_ref"]
+)
 def test_headers_are_compared_without_case_spaces_and_marks(header: str) -> None:
     assert WORDS.columns([header]).properties == ("child_ref",)
 
@@ -198,8 +200,10 @@ def test_lines_are_cut_where_blocks_end_and_an_endless_one_is_not_kept() -> None
 
 def test_clean_line_has_full_width_and_no_mark_inside_a_bare_cell() -> None:
     grammar = Grammar(",", '"', 3)
-    assert all(grammar.is_clean(line) for line in (b"a,b,c", b',,', b'"a,""b","c\nd",e', b'"","",""'))
-    assert not any(grammar.is_clean(line) for line in (b"a,b", b'a,b"c,d', b'a, "b",c', b'"a"b,c,d', b'"a,b,c', b"a,b\r,c"))
+    assert all(grammar.is_clean(line) for line in (b"a,b,c", b",,", b'"a,""b","c\nd",e', b'"","",""'))
+    assert not any(
+        grammar.is_clean(line) for line in (b"a,b", b'a,b"c,d', b'a, "b",c', b'"a"b,c,d', b'"a,b,c', b"a,b\r,c")
+    )
 
 
 @given(line=st.text(st.sampled_from(list('ab,"\r')), max_size=14), width=st.integers(1, 4))

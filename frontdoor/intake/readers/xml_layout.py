@@ -199,9 +199,7 @@ def _encoding_of(path: Path) -> encoding.Encoding:
     return encoding.of_file(path)
 
 
-def _collect(
-    element: etree._Element, prefix: str, skip: str, used: set[etree._Element], extra: dict[str, Any]
-) -> None:
+def _collect(element: etree._Element, prefix: str, skip: str, used: set[etree._Element], extra: dict[str, Any]) -> None:
     """Add the leaves of an element that no field used, by path; lists where a path repeats; not the records in it."""
     for child in element:
         name = _local(child)
