@@ -46,11 +46,16 @@ class Platform:
 
     settings: Settings
     server: Server
-    airflow: Airflow | None
     say: Say
+    _found: Airflow | None = None
     _supervisor: Supervisor | None = None
     _held: list[Held] = field(default_factory=list)
     _asked: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def airflow(self) -> Airflow | None:
+        """Where Airflow answers; its port changes when somebody else takes it while the API server is down."""
+        return self._supervisor.airflow if self._supervisor else self._found
 
     @property
     def is_supervisor(self) -> bool:
@@ -69,6 +74,7 @@ class Platform:
     def stop(self) -> None:
         """Stop everything that this process started, in order, the database last; more Ctrl-C does not disturb it."""
         self._asked.set()
+        self._found = self.airflow
         supervisor, self._supervisor = self._supervisor, None
         if supervisor is None:
             return
@@ -120,7 +126,7 @@ def up(settings: Settings, *, with_airflow: bool = True, say: Say = print) -> Pl
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         logs.tidy(settings.home / "log")
         supervisor = _make_ready_to_run(settings, with_airflow, say, held)
-        platform = Platform(settings, database.locate(settings), supervisor.airflow, say, supervisor, held)
+        platform = Platform(settings, database.locate(settings), say, None, supervisor, held)
         supervisor.start()
         _wait_until_ready(platform, READY_SECONDS)
     except BaseException:
@@ -165,10 +171,8 @@ def status(settings: Settings) -> Status:
 
 def airflow_url(settings: Settings) -> str | None:
     """Where Airflow's page answers now, or None."""
-    if processes.noted(settings.home / "run", "api-server") is None:
-        return None
     described = airflow.describe(settings)
-    return described.url if described and airflow.health(described, timeout=3.0) else None
+    return described.url if described and _is_ours(settings, described) else None
 
 
 def supervisor_pid(settings: Settings) -> int | None:
@@ -188,12 +192,25 @@ def _make_ready_to_run(settings: Settings, with_airflow: bool, say: Say, held: l
         if with_airflow and own is not None:
             before = airflow.describe(settings)
             wanted = before.port if before else airflow.PREFERRED_PORT
-            port, reservation = ports.reserve_port(wanted, "Airflow's", say)
-            held.append(reservation)
-            described = airflow.configure(settings, port, own.port)
+            described = _configure(settings, wanted, own.port, say, held)
             airflow.migrate(settings, settings.home / "log" / "airflow-migrate.log")
         prepared.result()
-    return Supervisor(settings, described, say, has_database=own is not None)
+
+    def move() -> Airflow:
+        assert own is not None and described is not None
+        return _configure(settings, described.port, own.port, say, held)
+
+    return Supervisor(settings, described, say, has_database=own is not None, move=move)
+
+
+def _configure(settings: Settings, wanted: int, database_port: int, say: Say, held: list[Held]) -> Airflow:
+    port, reservation = ports.reserve_port(wanted, "Airflow's", say)
+    held.append(reservation)
+    return airflow.configure(settings, port, database_port)
+
+
+def _is_ours(settings: Settings, described: Airflow) -> bool:
+    return ports.listens(processes.noted(settings.home / "run", "api-server"), described.port)
 
 
 def _join(settings: Settings, with_airflow: bool, say: Say) -> Platform:
@@ -202,9 +219,9 @@ def _join(settings: Settings, with_airflow: bool, say: Say) -> Platform:
     while time.monotonic() < deadline:
         found = status(settings)
         described = airflow.describe(settings)
-        if found.database and (not with_airflow or (described and airflow.is_ready(described))):
+        if found.database and (not with_airflow or (found.airflow_url and described and airflow.is_ready(described))):
             say("The platform is up already; using it.")
-            return Platform(settings, found.database, described if found.airflow_url else None, say)
+            return Platform(settings, found.database, say, described if found.airflow_url else None)
         time.sleep(0.5)
     raise PlatformError(
         "Another process supervises this home, but its platform does not become ready: `frontdoor down`."
@@ -214,9 +231,11 @@ def _join(settings: Settings, with_airflow: bool, say: Say) -> Platform:
 def _wait_until_ready(platform: Platform, seconds: float) -> None:
     since = datetime.now(UTC)  # noqa: TID251  Airflow's heartbeats are in the machine's time, also where ours is pinned
     deadline = time.monotonic() + seconds
-    while platform.airflow is not None and not airflow.is_ready(platform.airflow, since):
+    while (described := platform.airflow) is not None:
+        if _is_ours(platform.settings, described) and airflow.is_ready(described, since):
+            return
         if time.monotonic() > deadline:
-            said = airflow.health(platform.airflow) or "its API does not answer"
+            said = airflow.health(described) or "its API does not answer"
             raise PlatformError(f"Airflow is not ready ({said}); logs are in {platform.settings.home / 'log'}")
         time.sleep(0.25)
 

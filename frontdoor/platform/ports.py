@@ -3,6 +3,8 @@
 import socket
 from collections.abc import Callable
 
+import psutil
+
 HOST = "127.0.0.1"
 
 
@@ -17,6 +19,15 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def listens(pid: int | None, port: int) -> bool:
+    """Whether that very process listens there: an answer alone may come from another platform's server."""
+    try:
+        found = psutil.Process(pid).net_connections("tcp") if pid is not None else []
+    except psutil.Error:
+        return False
+    return any(one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port for one in found)
 
 
 def choose_port(wanted: int, whose: str, say: Callable[[str], None]) -> int:

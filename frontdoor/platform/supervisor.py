@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from frontdoor.platform import airflow, logs, postgres, processes
+from frontdoor.platform import airflow, logs, ports, postgres, processes
 from frontdoor.platform.airflow import Airflow
 from frontdoor.settings import Settings
 
@@ -20,7 +20,7 @@ FIRST_PAUSE, LONGEST_PAUSE, CALM_AFTER = 0.5, 30.0, 60.0
 LOOK_SECONDS = 0.5
 TIDY_SECONDS = 600.0
 # Seconds to end by itself: the scheduler waits for its tasks; the triggerer takes 12 s over nothing that is missed.
-PATIENCE = {"dag-processor": 3.0, "triggerer": 3.0, "scheduler": 8.0, "api-server": 5.0}
+PATIENCE = {"dag-processor": 2.0, "triggerer": 2.0, "scheduler": 5.0, "api-server": 3.0}
 
 Say = Callable[[str], None]
 
@@ -44,6 +44,8 @@ class Supervisor:
     airflow: Airflow | None
     say: Say
     has_database: bool = True
+    # Configures Airflow anew on another port, for when somebody else took ours while it was down.
+    move: Callable[[], Airflow] | None = None
     _parts: list[_Part] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -127,8 +129,17 @@ class Supervisor:
             self._tell(f"Airflow's {part.name} ended (code {code}); starting it again in {part.pause:g} s.")
             part.pause = min(LONGEST_PAUSE, part.pause * 2)
             processes.end_members(self.settings.home, [part.name], patience=0.0)
+            if part.name == "api-server":
+                self._move_if_taken()
         if now >= part.not_before and not self._stopping.is_set():
             self._launch(part)
+
+    def _move_if_taken(self) -> None:
+        if self.airflow is None or self.move is None or ports.is_free(self.airflow.port):
+            return
+        self.airflow = self.move()
+        # The workers know the old address: they are forks of the scheduler, which the next round starts again.
+        processes.end_members(self.settings.home, ["scheduler"], patience=0.0)
 
     def _tell(self, sentence: str) -> None:
         logs.write_line(self.settings.home, sentence)
