@@ -1,7 +1,7 @@
 """Run Great Expectations over the records of a batch: ephemeral, read-only, and with counts as its only answer.
 
-Context and data source live as long as the process, connections only as long as one run: nothing is open when a worker is
-forked, and no connection idles between deliveries.
+Context and data source live as long as the process, connections only as long as one run: nothing is open when a worker
+is forked, and no connection idles between deliveries.
 """
 
 import re
@@ -33,8 +33,8 @@ class Counted:
 def count(settings: Settings, records: str, checks: Sequence[Check]) -> Mapping[str, Counted]:
     """Rule id -> counts, from one validation of `records` (a SELECT over raw.<feed>_read).
 
-    Great Expectations runs a bundle that failed again metric by metric, so a rule that raises is alone in not having run.
-    Raises if it cannot run at all; the error may name values, so say no more of it than database.safe_error does.
+    Great Expectations runs a bundle that failed again metric by metric, so a rule that raises is alone in not having
+    run. Raises if it cannot run at all; the error may name values, so say no more of it than database.safe_error does.
     """
     ours = expectations()
     source = _source(database.sqlalchemy_url(settings))
@@ -54,8 +54,8 @@ def count(settings: Settings, records: str, checks: Sequence[Check]) -> Mapping[
 def batch_query(rows: str, only: str) -> str:
     """The query of a rule over several records, with `batch` as the name of what `{batch}` stands for.
 
-    A relation of its own, so that an author may write `from {batch}` with an alias or without. The join is there because
-    Great Expectations gives `{batch}` an alias of its own where it sees none.
+    A relation of its own, so that an author may write `from {batch}` with an alias or without. The join is there
+    because Great Expectations gives `{batch}` an alias of its own where it sees none.
     """
     query = rows.replace("{batch}", "batch").rstrip("; \n")
     return (

@@ -63,8 +63,8 @@ class ExpectRecordsToKeepRule(BatchExpectation):
 class ExpectNoUnexpectedRows(gx.expectations.UnexpectedRowsExpectation):
     """The stock expectation, counted only.
 
-    The stock one also fetches what the query finds: it would run the query twice, show at most 200 keys, and hold the keys
-    of a million records in memory. The keys go from table to table in the database instead.
+    The stock one also fetches what the query finds: it would run the query twice, show at most 200 keys, and hold the
+    keys of a million records in memory. The keys go from table to table in the database instead.
     """
 
     rule_id: str

@@ -1,7 +1,7 @@
 """Write findings: one row per record and rule, from table to table, in one scan for all record rules of a batch.
 
-Every function works in the caller's transaction and says how many rows it wrote per rule and delivery, so that the number
-can be held against what Great Expectations counted.
+Every function works in the caller's transaction and says how many rows it wrote per rule and delivery, so that the
+number can be held against what Great Expectations counted.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -82,8 +82,8 @@ def mark_persisting(cursor: Cursor, delivery_ids: Sequence[int]) -> None:
 def resolve(cursor: Cursor, feed: Feed, records: str, delivery_ids: Sequence[int]) -> None:
     """Close earlier findings of records that came again and keep the rule now.
 
-    Only by a record that surely is the same: a key of its own, once in its delivery, and without a finding that says the
-    key was used twice. Only by a rule that was run.
+    Only by a record that surely is the same: a key of its own, once in its delivery, and without a finding that says
+    the key was used twice. Only by a rule that was run.
     """
     cursor.execute(
         """
@@ -92,7 +92,9 @@ def resolve(cursor: Cursor, feed: Feed, records: str, delivery_ids: Sequence[int
             inner join intake.deliveries as deliveries on findings.delivery_id = deliveries.delivery_id
             where
                 findings.resolved_at is null and findings.record_key is not null and deliveries.feed = %(feed)s
-                and deliveries.agency_code in (select agency_code from intake.deliveries where delivery_id = any(%(ids)s))
+                and deliveries.agency_code in (
+                    select agency_code from intake.deliveries where delivery_id = any(%(ids)s)
+                )
                 and findings.delivery_id < %(last)s
         )
         """,
@@ -128,7 +130,10 @@ def resolve(cursor: Cursor, feed: Feed, records: str, delivery_ids: Sequence[int
             group by earlier.delivery_id, earlier.record_no, earlier.rule_id
         )
         update quality.findings as findings
-        set state = 'resolved', resolved_at = {literal(clock.now().isoformat())}, resolved_by_delivery_id = kept.resolved_by
+        set
+            state = 'resolved',
+            resolved_at = {literal(clock.now().isoformat())},
+            resolved_by_delivery_id = kept.resolved_by
         from kept
         where
             findings.delivery_id = kept.delivery_id and findings.record_no = kept.record_no

@@ -1,9 +1,9 @@
 """Judge deliveries: every rule of the contract over what was read, in batches.
 
-Great Expectations says how many records each rule checked and how many break it; one statement then writes who they are;
-the two numbers must be equal, or the rule counts as not run. Nothing that goes wrong here keeps a record off a list: a rule
-that raises is `not_run` for itself alone, a batch that raises is judged delivery by delivery, and a delivery that cannot be
-judged at all is `checked` with every rule `not_run`.
+Great Expectations says how many records each rule checked and how many break it; one statement then writes who they
+are; the two numbers must be equal, or the rule counts as not run. Nothing that goes wrong here keeps a record off a
+list: a rule that raises is `not_run` for itself alone, a batch that raises is judged delivery by delivery, and a
+delivery that cannot be judged at all is `checked` with every rule `not_run`.
 """
 
 import logging

@@ -100,7 +100,7 @@ def _check(rule: Rule, put_to: tuple[int, ...], only: str, on: date) -> Check:
 
 
 def _written_out(rule: Rule, on: date) -> str | None:
-    """The rule's SQL on a day, to be compared; None if it names a constant that is not there or a check that we lack."""
+    """The rule's SQL on a day, to be compared; None for a constant that is not there or a check that we lack."""
     texts = [text for text in rule.expectation.values() if isinstance(text, str)]
     wanted = {RECORD_RULE: "fails_when", ROWS_RULE: "unexpected_rows_query"}.get(rule.expectation_type)
     if wanted is None or wanted not in rule.expectation:

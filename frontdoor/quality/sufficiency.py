@@ -3,8 +3,8 @@
     P present    U unknown, with a reason    M missing    N not applicable
 
 The letters stand in the order of the contract's elements; `quality.sufficiency_elements` says which is which for each
-version of a contract, and the view `quality.sufficiency` says it in words. A public sender, and a layout that has no place
-for an element, are never asked for it: N.
+version of a contract, and the view `quality.sufficiency` says it in words. A public sender, and a layout that has no
+place for an element, are never asked for it: N.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""A small house for the tests of reading and judging: one feed with a property of every kind, two senders, few rules."""
+"""A small house for the tests of reading and judging: a feed with every kind of property, two senders, few rules."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ RECEIVED = datetime(2026, 11, 3, 10, 0, tzinfo=UTC)
 AGENCY, FEED = "tester", "trial"
 
 
-def prop(name: str, kind: str = "string", *, is_list: bool = False, code_list: str | None = None, technical: bool = False) -> Property:
+def prop(
+    name: str, kind: str = "string", *, is_list: bool = False, code_list: str | None = None, technical: bool = False
+) -> Property:
     return Property(name, kind, is_list, "optional", "internal", code_list, technical, f"{name} of the trial")
 
 
 def record_rule(rule_id: str, fails_when: str, applies_when: str = "true", **changes: Any) -> Rule:
-    return _rule(rule_id, "expect_records_to_keep_rule", {"applies_when": applies_when, "fails_when": fails_when}, **changes)
+    return _rule(
+        rule_id, "expect_records_to_keep_rule", {"applies_when": applies_when, "fails_when": fails_when}, **changes
+    )
 
 
 def rows_rule(rule_id: str, query: str, **changes: Any) -> Rule:
@@ -96,12 +100,21 @@ def house(*rules: Rule, elements: Sequence[Element] = (), agency: Mapping[str, A
         date_formats=("YYYY-MM-DD", "DD/MM/YYYY", "DD Mon YYYY", "DD/MM/YY"),
         timestamp_formats=("YYYY-MM-DD HH24:MI", "DD/MM/YYYY HH24:MI"),
     )
-    layout = Layout("trial_return", "Return", (FEED,), "xml", {FEED: {"fields": {"ref": "Ref", "forename": "Name"}}}, "Europe/London")
+    layout = Layout(
+        "trial_return",
+        "Return",
+        (FEED,),
+        "xml",
+        {FEED: {"fields": {"ref": "Ref", "forename": "Name"}}},
+        "Europe/London",
+    )
     return House(
         feeds={FEED: feed},
         agencies={
             AGENCY: Agency(AGENCY, "Tester", "police", "E08000024", "Europe/London", "england", "liaison"),
-            "townspeople": Agency("townspeople", "Public", "public", "E08000024", "Europe/London", "england", "liaison"),
+            "townspeople": Agency(
+                "townspeople", "Public", "public", "E08000024", "Europe/London", "england", "liaison"
+            ),
         },
         layouts={layout.code: layout},
         agency_feeds=(replace(agreed, **agency),),
@@ -133,7 +146,8 @@ def deliver(
         cursor.execute(
             """
             insert into intake.files
-                (agency_code, source, file_name, taken_token, sha256_received, sha256_stored, size_bytes, received_at, status)
+                (agency_code, source, file_name, taken_token, sha256_received, sha256_stored, size_bytes,
+                received_at, status)
             values (%s, %s, 'a', gen_random_uuid()::text, 'a', 'a', 1, %s, 'received') returning file_id
             """,
             (agency, source, received_at),
@@ -142,8 +156,8 @@ def deliver(
         cursor.execute(
             """
             insert into intake.deliveries (
-                file_id, member_no, agency_code, source, feed, contract_version, agency_version, status, size_bytes, received_at,
-                records_in, records_loaded, records_dead
+                file_id, member_no, agency_code, source, feed, contract_version, agency_version, status, size_bytes,
+                received_at, records_in, records_loaded, records_dead
             ) values (%s, 1, %s, %s, %s, '1.0.0', '1', 'loaded', 1, %s, %s, %s, %s) returning delivery_id
             """,
             (file_id, agency, source, FEED, received_at, len(rows) + dead, len(rows), dead),

@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 from frontdoor.quality.reading import labels
 from frontdoor.quality.reading.formats import iso_order
 
+# Clocks on the wall: without a zone on purpose.
+# ruff: noqa: DTZ001
+LOCAL_TIMES = st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1))
 LONDON = ZoneInfo("Europe/London")
 AT_EASE = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -28,10 +31,38 @@ HOSTILE = st.one_of(
     NEARLY,
     st.sampled_from(
         [
-            *("", " ", "\u00a0", "infinity", "-infinity", "today", "now", "epoch", "0000-00-00", "0000-01-01", "99999-01-01"),
+            *(
+                "",
+                " ",
+                "\u00a0",
+                "infinity",
+                "-infinity",
+                "today",
+                "now",
+                "epoch",
+                "0000-00-00",
+                "0000-01-01",
+                "99999-01-01",
+            ),
             *("2021-02-29", "1900-02-29", "2000-02-29", "2026-13-01", "2026-01-32", "31/02/2026", "9" * 40, "-" * 19),
-            *("1" * 10 + ".0", "+2147483648", "-2147483648", "1e400", "0x1F", "NaN", "2026-11-03T25:00:00", "'; drop table x"),
-            *("9999-12-31T23:59:59-15:59", "0001-01-01T00:00:00+15:59", "2026-01-01T00:00:00+99:99", "%s%d{0}", "\\x00", "$1"),
+            *(
+                "1" * 10 + ".0",
+                "+2147483648",
+                "-2147483648",
+                "1e400",
+                "0x1F",
+                "NaN",
+                "2026-11-03T25:00:00",
+                "'; drop table x",
+            ),
+            *(
+                "9999-12-31T23:59:59-15:59",
+                "0001-01-01T00:00:00+15:59",
+                "2026-01-01T00:00:00+99:99",
+                "%s%d{0}",
+                "\\x00",
+                "$1",
+            ),
         ]
     ),
 )
@@ -60,8 +91,9 @@ def test_any_text_read_as_anything_raises_nothing(cursor: Any, text: str) -> Non
     stamp = iso_order("sent", formats, 2026, with_time=True)
     cursor.execute(
         f"""
-        select reading.trimmed(sent), reading.label(sent), reading.code(sent, '{{"a": "b"}}'), reading.whole_number(sent),
-            reading.day(day), reading.instant(stamp, wall, 'Europe/London'), reading.is_clock_change(sent, 'Europe/London'),
+        select reading.trimmed(sent), reading.label(sent), reading.code(sent, '{{"a": "b"}}'),
+            reading.whole_number(sent), reading.day(day), reading.instant(stamp, wall, 'Europe/London'),
+            reading.is_clock_change(sent, 'Europe/London'),
             reading.instant_slowly(sent, 'Europe/London'), reading.date_slowly(sent)
         from (
             select sent, {day} as day, {stamp} as stamp, reading.wall_clock({stamp}) as wall
@@ -100,7 +132,7 @@ def test_a_day_is_read_only_if_the_calendar_has_it(cursor: Any, year: int, month
 
 
 @AT_EASE
-@given(st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)), st.sampled_from([" ", "T"]), st.booleans())
+@given(LOCAL_TIMES, st.sampled_from([" ", "T"]), st.booleans())
 @example(datetime(2026, 10, 25, 1, 30), "T", True)
 @example(datetime(2026, 3, 29, 1, 30), "T", True)
 def test_a_stamp_without_offset_takes_the_first_instant_of_its_hour(
@@ -117,7 +149,7 @@ def test_a_stamp_without_offset_takes_the_first_instant_of_its_hour(
 
 
 @AT_EASE
-@given(st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)), st.integers(-14 * 60, 14 * 60))
+@given(LOCAL_TIMES, st.integers(-14 * 60, 14 * 60))
 def test_a_stamp_with_offset_is_that_instant(cursor: Any, local: datetime, minutes: int) -> None:
     sign, ahead = ("-" if minutes < 0 else "+"), timedelta(minutes=minutes)
     offset = f"{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
@@ -165,7 +197,16 @@ def test_a_stamp_as_agreed_is_put_in_iso_order(cursor: Any, formats: tuple[str, 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("007", 7), ("-5", -5), ("3.0", 3), ("2147483647", 2**31 - 1), ("2147483648", None), ("3.5", None), ("٣", None), ("", None)],
+    [
+        ("007", 7),
+        ("-5", -5),
+        ("3.0", 3),
+        ("2147483647", 2**31 - 1),
+        ("2147483648", None),
+        ("3.5", None),
+        ("٣", None),
+        ("", None),
+    ],
 )
 def test_a_number_is_read_if_it_is_whole_and_fits(cursor: Any, text: str, expected: int | None) -> None:
     assert ask(cursor, "reading.whole_number(sent)", text) == expected

@@ -1,8 +1,8 @@
 """SQL that reads one property: its typed value, and in what state it was.
 
-The states: `ok`; `missing` (nothing, or a filler such as "n/k" or "see referral"); `unmapped` (a label that the list does
-not know: a person decides); `unparsed` (neither a date, a stamp nor a number). A list is `unmapped` as soon as one of its
-elements is; the elements that are known are kept, and all of them stay in raw.<feed> as sent.
+The states: `ok`; `missing` (nothing, or a filler such as "n/k" or "see referral"); `unmapped` (a label that the list
+does not know: a person decides); `unparsed` (neither a date, a stamp nor a number). A list is `unmapped` as soon as
+one of its elements is; the elements that are known are kept, and all of them stay in raw.<feed> as sent.
 """
 
 import hashlib
@@ -101,7 +101,8 @@ def _list_value(each: Property, dialect: Dialect, sent: str) -> str:
     known = _code("element", each) if each.kind == "code" else "element"
     return (
         f"case when position({separator} in {sent}) = 0 then nullif(array[{one}], array[null]::text[]) else ("
-        f"select array_agg(code order by place) from (select {known} as code, place from {_elements(each, dialect, sent)})"
+        f"select array_agg(code order by place)"
+        f" from (select {known} as code, place from {_elements(each, dialect, sent)})"
         f" as known where code is not null) end"
     )
 
@@ -116,7 +117,7 @@ def _split(sent: str, dialect: Dialect) -> str:
 
 
 def _elements(each: Property, dialect: Dialect, sent: str) -> str:
-    """A relation (element, place) of what a list says; empty elements and fillers say nothing, unless they are codes."""
+    """A relation (element, place) of what a list says; empty elements and fillers (unless a code) say nothing."""
     said = f"not {is_filler('element', each, dialect)}"
     if each.kind == "code":
         said = f"({_code('element', each)} is not null or {said})"

@@ -83,11 +83,8 @@ def iso_order(sent: str, formats: Iterable[str], received_year: int, *, with_tim
         return sent
     fixed = "".join(f" when {sent} like {literal(shape)} then {order}" for shape, order in _by_position(sent, wanted))
     slow = ", ".join(_by_pattern(sent, each, received_year) for each in wanted)
-    return f"case when {sent} like '____-__-__%' or {_no_format(sent)} then {sent}{fixed} else coalesce({slow}, {sent}) end"
-
-
-def _no_format(sent: str) -> str:
-    return f"octet_length({sent}) not between 6 and 40"
+    as_it_is = f"{sent} like '____-__-__%' or octet_length({sent}) not between 6 and 40"
+    return f"case when {as_it_is} then {sent}{fixed} else coalesce({slow}, {sent}) end"
 
 
 def _by_position(sent: str, formats: list[Format]) -> Iterable[tuple[str, str]]:

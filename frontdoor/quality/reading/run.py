@@ -2,7 +2,8 @@
 
 The functions in the database raise on no text, so a failure means a mistake of ours: in a contract's element, or here.
 It is narrowed down by halves to the records it is about; those are kept with nothing known (`unparsed`), under keys of
-their own, and every other record is read as usual. A statement that fails even on no record at all is not narrowed down.
+their own, and every other record is read as usual. A statement that fails even on no record at all is not narrowed
+down.
 """
 
 import logging

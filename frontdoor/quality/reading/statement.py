@@ -1,8 +1,8 @@
 """The one statement that reads deliveries of one sender: insert into raw.<feed>_read select .. from raw.<feed>.
 
-Layers, each fenced by `offset 0` so that what it computes is computed once: text as sent and trimmed; stamps and dates in
-ISO order; the clock on the wall; typed values; states, keys and hash. The letters of sufficiency come last, because the
-contract writes its elements over what was read.
+Layers, each fenced by `offset 0` so that what it computes is computed once: text as sent and trimmed; stamps and dates
+in ISO order; the clock on the wall; typed values; states, keys and hash. The letters of sufficiency come last, because
+the contract writes its elements over what was read.
 """
 
 from collections.abc import Sequence
@@ -69,10 +69,11 @@ def unread(feed: Feed, condition: str) -> str:
     """SQL that keeps the records that no reading can be made of: nothing is known of them, and nothing is held."""
     nothing = ", ".join(f"null, {literal('unparsed')}" for _ in feed.properties)
     own = "_delivery_id || '#' || _record_no"
+    letters = literal("M" * len(feed.elements))
     return f"""
 insert into raw.{identifier(feed.code + "_read")}
     ({", ".join([*LINEAGE, *KEYS])}, {_pairs(feed)})
-select {", ".join(LINEAGE)}, {own}, 'unread:' || {own}, false, null, null, {literal("M" * len(feed.elements))}, {nothing}
+select {", ".join(LINEAGE)}, {own}, 'unread:' || {own}, false, null, null, {letters}, {nothing}
 from raw.{identifier(feed.code)} where {condition}"""
 
 
