@@ -16,7 +16,7 @@ import yaml
 from frontdoor import reference
 from frontdoor.contract import expectations_folder, load_house
 from frontdoor.contract.files import ContractError, Loader
-from frontdoor.contract.model import AGENCY_KINDS, AgencyFeed, Feed, House, Layout, Rule
+from frontdoor.contract.model import AGENCY_KINDS, AgencyFeed, Feed, House, Layout, Rule, normalised
 
 LINEAGE = {"_agency_code", "_delivery_id", "_record_no", "_received_at", "_sufficiency"}
 KEYS = {"record_key", "content_hash", "has_own_key", "child_key", "sender_reference", "extra"}
@@ -152,7 +152,10 @@ def _of_codes(place: str, codes: Mapping[str, Mapping[str, str]], on: date) -> I
         except reference.UnknownConstant as error:
             yield f"{place}: {error}"
             continue
+        meant: dict[str, str] = {}
         for label, code in labels.items():
+            if meant.setdefault(normalised(label), code) != code:
+                yield f"{place}: codes.{code_list}: {label!r} and a label like it mean two codes: leave it to a person"
             if code not in rows:
                 yield f"{place}: codes.{code_list}: {label!r} is mapped to {code}, which is no code on {on}"
 

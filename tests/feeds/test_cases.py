@@ -1,7 +1,7 @@
-"""Every rule, as data: `<feed>/good.csv` breaks nothing; `<feed>/cases.yaml` changes cells of it and names what must fail.
+"""Every rule, as data: `<feed>/good.csv` breaks nothing; `<feed>/cases.yaml` changes cells and names what must fail.
 
-The records go through the real reading and the real checks. All cases of a folder are judged as one batch, a delivery each,
-under references of their own. A case that fails: open expectations/<feed>/contract.odcs.yaml at the rule that is named.
+The records go through the real reading and the real checks. All cases of a folder are judged as one batch, a delivery
+each, under references of their own. A case that fails: open expectations/<feed>/contract.odcs.yaml at the rule.
 """
 
 import csv
@@ -23,6 +23,7 @@ from frontdoor.contract import House, load_house
 
 HERE = Path(__file__).parent
 FOLDERS = sorted(path.parent.name for path in HERE.glob("*/cases.yaml"))
+FINDINGS = "select record_no, rule_id from quality.findings where delivery_id = %s and record_no > 0"
 RECEIVED_ZONE = ZoneInfo("Europe/London")
 
 
@@ -41,10 +42,16 @@ def declared(folder: str) -> dict[str, Any]:
     return yaml.safe_load((HERE / folder / "cases.yaml").read_text(encoding="utf-8"))
 
 
-def cases(folder: str, house: House) -> list[Case]:
+@cache
+def the_house() -> House:
+    return load_house()
+
+
+@cache
+def cases(folder: str) -> list[Case]:
     with (HERE / folder / "good.csv").open(encoding="utf-8", newline="") as file:
         (good,) = csv.DictReader(file)
-    reference = house.feeds[declared(folder)["feed"]].reference_property
+    reference = the_house().feeds[declared(folder)["feed"]].reference_property
     found = []
     for number, each in enumerate(declared(folder)["cases"], start=1):
 
@@ -66,23 +73,26 @@ def deliver(
     """Put records into raw.<feed> as intake would; return the delivery."""
     told = declared(folder)
     cursor.execute(
-        "insert into intake.files (agency_code, source, file_name, taken_token, sha256_received, sha256_stored, size_bytes,"
-        " received_at, status) values (%s, %s, 'case', gen_random_uuid()::text, '', '', 0, %s, 'received') returning file_id",
+        "insert into intake.files (agency_code, source, file_name, taken_token, sha256_received, sha256_stored,"
+        " size_bytes, received_at, status)"
+        " values (%s, %s, 'case', gen_random_uuid()::text, '', '', 0, %s, 'received') returning file_id",
         (told["agency"], told["source"], received_at),
     )
     file_id = cursor.fetchone()[0]
     cursor.execute(
-        "insert into intake.deliveries (file_id, member_no, agency_code, source, feed, contract_version, agency_version,"
-        " status, size_bytes, records_in, records_loaded, records_dead, received_at)"
-        " values (%s, 1, %s, %s, %s, '1.0.0', '1', 'loaded', 0, %s, %s, 0, %s) returning delivery_id",
+        "insert into intake.deliveries (file_id, member_no, agency_code, source, feed, contract_version,"
+        " agency_version, status, size_bytes, records_in, records_loaded, records_dead, received_at)"
+        " values (%s, 1, %s, %s, %s, '1.0.0', '1', 'loaded', 0, %s, %s, 0, %s)"
+        " returning delivery_id",
         (file_id, told["agency"], told["source"], told["feed"], len(records), len(records), received_at),
     )
     delivery_id: int = cursor.fetchone()[0]
     cursor.execute("select raw.ensure_partition(%s, %s)", (told["feed"], received_at))
     columns = list(records[0])
+    named = ", ".join(("_agency_code", "_delivery_id", "_record_no", "_received_at", *columns))
     psycopg2.extras.execute_values(
         cursor,
-        f"insert into raw.{told['feed']} (_agency_code, _delivery_id, _record_no, _received_at, {', '.join(columns)}) values %s",
+        f"insert into raw.{told['feed']} ({named}) values %s",
         [
             (told["agency"], delivery_id, number, received_at, *(each[name] for name in columns))
             for number, each in enumerate(records, start=1)
@@ -94,7 +104,7 @@ def deliver(
 @pytest.fixture(scope="module")
 def found(database: Any) -> dict[tuple[str, str], list[Counter[str]]]:
     """(folder, case) -> for each record of the case the rules that it broke."""
-    house, outcomes = load_house(), {}
+    house, outcomes = the_house(), {}
     connection = database.connect()
     warehouse.ensure_raw_tables(connection, house)
     warehouse.load_reference(connection, house)
@@ -104,7 +114,7 @@ def found(database: Any) -> dict[tuple[str, str], list[Counter[str]]]:
         ids: dict[int, Case] = {}
         everything = []
         with connection, connection.cursor() as cursor:
-            for case in cases(folder, house):
+            for case in cases(folder):
                 if case.earlier:
                     everything.append(deliver(cursor, folder, received_at, case.earlier))
                 everything.append(deliver(cursor, folder, received_at, case.records))
@@ -115,9 +125,7 @@ def found(database: Any) -> dict[tuple[str, str], list[Counter[str]]]:
             cursor.execute("select rule_id from quality.check_results where status = 'not_run'")
             assert not cursor.fetchall(), "a rule raised: its SQL must stand any text"
             for delivery_id, case in ids.items():
-                cursor.execute(
-                    "select record_no, rule_id from quality.findings where delivery_id = %s and record_no > 0", (delivery_id,)
-                )
+                cursor.execute(FINDINGS, (delivery_id,))
                 broken: list[Counter[str]] = [Counter() for _ in case.records]
                 for record_no, rule_id in cursor.fetchall():
                     broken[record_no - 1][rule_id] += 1
@@ -132,14 +140,14 @@ def found(database: Any) -> dict[tuple[str, str], list[Counter[str]]]:
 def test_a_case_breaks_exactly_the_rules_that_it_names(
     folder: str, name: str, found: dict[tuple[str, str], list[Counter[str]]]
 ) -> None:
-    (case,) = (each for each in cases(folder, load_house()) if each.name == name)
+    (case,) = (each for each in cases(folder) if each.name == name)
     why = next(each["why"] for each in declared(folder)["cases"] if each["name"] == name)
     for number, broken in enumerate(found[folder, name], start=1):
         assert set(broken) == case.rules, f"record {number}: {why} See tests/feeds/{folder}/cases.yaml"
 
 
 def test_every_rule_has_a_case_that_fails_and_one_that_passes() -> None:
-    house = load_house()
+    house = the_house()
     failing = {rule for folder in FOLDERS for case in declared(folder)["cases"] for rule in case["rules"]}
     wanted = {rule.rule_id for feed in house.feeds.values() for rule in feed.rules}
     assert failing == wanted, "add a case for each rule to tests/feeds/<feed>/cases.yaml"
