@@ -1,8 +1,8 @@
 """Which files in the landing zone are whole, and what else lies there.
 
-A file is whole when it was renamed into place, or when it has stood still for the settle time and nobody has it open
-for writing. Renaming shows in the inode: the time of its last change (ctime) is later than that of its last write
-(mtime), or the landing watch saw it happen. Standing still is told by the clock of the file system, which is not always
+A file is whole when the landing watch saw it renamed into place; or when nobody has it open for writing, and it was
+renamed or has stood still for the settle time. Renaming shows in the inode: the time of its last change (ctime) is
+later than that of its last write (mtime). Standing still is told by the clock of the file system, which is not always
 ours. A mistake costs little: a taken file is looked at again before it is deleted, and one that grew is a new file.
 """
 
@@ -57,9 +57,9 @@ def whole(
         except FileNotFoundError:
             continue
         is_file = stat.S_ISREG(status.st_mode)
-        if is_file and not _was_renamed(status, moved):
+        if is_file and (status.st_ino, status.st_ctime_ns) not in moved:
             now_ns = now_ns or file_system_now_ns(landing)
-            if not _has_settled(Path(entry.path), status, now_ns, settle_seconds):
+            if not _is_at_rest(Path(entry.path), status, (now_ns - status.st_ctime_ns) / 1e9, settle_seconds):
                 continue
         found.append(Landed(of_agency, of_source, Path(entry.path), status.st_ctime_ns, is_file))
     return sorted(found, key=lambda each: (each.arrived_ns, each.path.name))
@@ -100,17 +100,13 @@ def has_writer(path: Path) -> bool:
     return False
 
 
-def _was_renamed(status: os.stat_result, moved: Collection[tuple[int, int]]) -> bool:
-    if (status.st_ino, status.st_ctime_ns) in moved:
-        return True
-    # Rights set on a file that is still empty look the same; such a one waits.
-    return status.st_ctime_ns > status.st_mtime_ns and status.st_size > 0
-
-
-def _has_settled(path: Path, status: os.stat_result, now_ns: int, settle_seconds: float) -> bool:
-    # ctime cannot be set from outside, mtime can: a copy that keeps times is not mistaken for an old file.
-    still_seconds = (now_ns - status.st_ctime_ns) / 1e9
-    return still_seconds >= settle_seconds and (still_seconds >= FORGOTTEN_SECONDS or not has_writer(path))
+def _is_at_rest(path: Path, status: os.stat_result, still_seconds: float, settle_seconds: float) -> bool:
+    # Rights set on a file that is still empty look like a rename; such a one waits. And ctime cannot be set from
+    # outside, mtime can: a copy that keeps times is not mistaken for an old file.
+    was_renamed = status.st_ctime_ns > status.st_mtime_ns and status.st_size > 0
+    if not was_renamed and still_seconds < settle_seconds:
+        return False
+    return still_seconds >= max(FORGOTTEN_SECONDS, settle_seconds) or not has_writer(path)
 
 
 def _entries(landing: Path, agency: str | None, source: str | None) -> Iterator[tuple[str, str, os.DirEntry[str]]]:
