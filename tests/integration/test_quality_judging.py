@@ -23,7 +23,8 @@ SMALL = record_rule("TRI-002", "number > 5", applies_when="number_state = 'ok'")
 TWICE = rows_rule(
     "TRI-003",
     "with shared as (select b._delivery_id, b.ref, b.child_ref from {batch} as b"
-    " group by b._delivery_id, b.ref, b.child_ref having count(*) > 1) select b._delivery_id, b._record_no from {batch} as b inner join shared as s"
+    " group by b._delivery_id, b.ref, b.child_ref having count(*) > 1)"
+    " select b._delivery_id, b._record_no from {batch} as b inner join shared as s"
     " on b._delivery_id = s._delivery_id and b.ref = s.ref and b.child_ref = s.child_ref",
     dimension="uniqueness",
 )

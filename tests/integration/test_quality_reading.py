@@ -257,7 +257,7 @@ def test_letters_tell_present_unknown_missing_and_not_applicable(connection: Any
     by_layout = trial.deliver(connection, sent[:1], source="trial_return")
     trial.read(connection, house, mine, public, by_layout)
     letters = trial.rows(connection, "select _sufficiency from raw.trial_read order by _delivery_id, _record_no")
-    # Whether the day applies is unknown in the last of four records, so it is asked for. The return has room for names only.
+    # Whether the day applies is unknown in the last of four records, so it is asked for. The return has names only.
     assert letters == ["PPM", "UMM", "MNM", "MMM", "NNN", "PNN"]
     words = trial.rows(
         connection,
