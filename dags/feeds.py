@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from frontdoor.contract import load_house
+from frontdoor.contract import sources
 from frontdoor.orchestration.bells import landed
 from frontdoor.orchestration.tasks import take_judge_publish_send
 
-for source in load_house().sources():
+for source in sources():
     with DAG(
         dag_id=f"feed_{source}",
         schedule=[landed(source)],

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from psycopg2.extensions import connection as Connection
 
 from frontdoor import clock, database, quality, warehouse
-from frontdoor.contract import House, load_house
+from frontdoor.contract import ContractError, House, expectations_folder, load_house
 from frontdoor.settings import Settings
 
 log = logging.getLogger(__name__)
+
+# In HOME: the declarations as they were when the database was last made ready for them.
+LAST_WHOLE = "contracts"
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PREPARED_FROM = (
@@ -41,19 +47,44 @@ def prepare(settings: Settings) -> None:
             connection.commit()
     finally:
         connection.close()
+    _keep(settings)
     for agency_feed in house.agency_feeds:
         (settings.landing / agency_feed.agency / agency_feed.source).mkdir(mode=0o750, parents=True, exist_ok=True)
 
 
 def prepare_if_changed(connection: Connection, settings: Settings) -> House:
-    """Return the house of today, after preparing for it where its text has changed since the last time."""
+    """Return the house of today, after preparing for it where its text has changed since the last time.
+
+    A declaration that is wrong must not hold a child who comes under another one: then the last house that was whole is
+    returned, and the error is said, again with every drain, until somebody mends it.
+    """
     with connection, connection.cursor() as cursor:
         cursor.execute("select fingerprint from warehouse.prepared")
         row = cursor.fetchone()
-    if row is None or row[0] != _fingerprint():
-        log.info("contracts or constants have changed: preparing")
-        prepare(settings)
-    return load_house()
+    try:
+        if row is None or row[0] != _fingerprint():
+            log.info("contracts or constants have changed: preparing")
+            prepare(settings)
+        return load_house()
+    except ContractError as error:
+        last_whole = settings.home / LAST_WHOLE
+        if not last_whole.is_dir():
+            raise
+        log.error("a declaration is wrong, so the last whole ones are used: %s", error)
+        return load_house(last_whole)
+
+
+def _keep(settings: Settings) -> None:
+    """Keep a copy of the declarations that were just prepared for."""
+    kept = settings.home / LAST_WHOLE
+    fresh = kept.with_name(f".{LAST_WHOLE}-{os.getpid()}")
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.copytree(expectations_folder(), fresh)
+    shutil.rmtree(kept, ignore_errors=True)
+    # Two that prepare at once keep the same thing; the second to rename finds it there.
+    with suppress(OSError):
+        fresh.rename(kept)
+    shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _remember(connection: Connection, fingerprint: str) -> None:

@@ -8,7 +8,7 @@
 
 A new feed, agency or layout is a new file; nothing here is edited for it. A wrong file stops the house from loading,
 with an error that says file, key and what was expected: a declaration is ours, so it may fail loudly. A sender's data
-never may.
+never may. (A running platform goes on with the last house that was whole: frontdoor.prepare.)
 """
 
 from collections.abc import Iterable, Mapping
@@ -44,6 +44,7 @@ __all__ = [
     "expectations_folder",
     "load_house",
     "normalised",
+    "sources",
 ]
 
 Coded = TypeVar("Coded", Agency, Feed, Layout)
@@ -52,6 +53,16 @@ Coded = TypeVar("Coded", Agency, Feed, Layout)
 def expectations_folder() -> Path:
     """Where the declarations stand beside the package."""
     return Path(__file__).resolve().parents[2] / "expectations"
+
+
+def sources(root: Path | None = None) -> tuple[str, ...]:
+    """Every feed and layout, as `House.sources`, told by the names of files alone: for DAG files, which only need these.
+
+    A declaration that is wrong takes no DAG away.
+    """
+    root = root or expectations_folder()
+    feeds = sorted(path.parent.name for path in root.glob("*/contract.odcs.yaml"))
+    return (*feeds, *sorted(path.stem for path in root.glob("layouts/*.yaml")))
 
 
 def load_house(root: Path | None = None) -> House:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from frontdoor import contract
 from frontdoor.contract import load_house
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,20 +21,14 @@ HEAVY = ("great_expectations", "dbt", "pandas")
 _PARSE = """
 import json, sys
 sys.path.insert(0, {root!r})
-from pathlib import Path
-from airflow.sdk import DAG
-found = {{}}
-import importlib.util
-for path in sorted(Path({dags!r}).glob("*.py")):
-    spec = importlib.util.spec_from_file_location("dag_" + path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    for value in vars(module).values():
-        if isinstance(value, DAG):
-            found[value.dag_id] = {{
-                "doc": value.doc_md or "", "tasks": sorted(value.task_ids), "catchup": value.catchup,
-            }}
-print(json.dumps({{"dags": found, "heavy": [m for m in {heavy!r} if m in sys.modules]}}))
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag({dags!r}, include_examples=False)
+found = {{
+    dag_id: {{"doc": dag.doc_md or "", "tasks": sorted(dag.task_ids), "catchup": dag.catchup}}
+    for dag_id, dag in bag.dags.items()
+}}
+heavy = [name for name in {heavy!r} if name in sys.modules]
+print(json.dumps({{"dags": found, "heavy": heavy, "errors": bag.import_errors}}))
 """
 
 
@@ -51,9 +46,14 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict:
     return json.loads(run.stdout.strip().splitlines()[-1])
 
 
+def test_every_dag_file_is_read_without_an_error(parsed: dict) -> None:
+    assert parsed["errors"] == {}
+
+
 def test_every_source_has_a_dag_named_after_it(parsed: dict) -> None:
     sources = load_house().sources()
     assert sources, "no feed was found in expectations/"
+    assert sources == contract.sources(), "what the DAG files list by name is not what the contracts declare"
     assert {f"feed_{source}" for source in sources} <= parsed["dags"].keys()
     assert {"warehouse", "alerts", "sweep"} <= parsed["dags"].keys()
 
