@@ -76,6 +76,8 @@ def _send_next(connection: Connection, settings: Settings, contacts: Contacts, h
             hand_over(message.message_id, write(message, contacts.sender, _people(settings, contacts, message)))
         except (ChannelDown, Refused, NoRecipient) as error:
             failure = error
+        except Exception as error:  # one message that cannot be written must not hold up the others
+            failure = Refused(f"it could not be written as mail: {type(error).__name__}")
         cursor.execute(
             "update alerts.messages set attempts = attempts + 1, sent_at = %s, next_attempt_at = %s"
             " where message_id = %s",

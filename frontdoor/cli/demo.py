@@ -7,6 +7,7 @@ second run continues from what is there.
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import tempfile
 import time
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from frontdoor.contract import House
     from frontdoor.settings import Settings
 
-WAIT_SECONDS = 180.0
+WAIT_SECONDS = 300.0
 RECORDS = 40
 SEVERITIES = ("critical", "warning", "info")
 
@@ -171,12 +172,13 @@ def _deliveries(found: dict[int, dict[str, Any]], file_id: int) -> list[dict[str
 
 
 def _print_table(rows: list[tuple[delivering.Landed, dict[str, Any], dict[str, Any]]]) -> None:
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="What came of the sample files", title_justify="left")
+    table = Table(title="What came of the sample files", title_justify="left", box=SIMPLE)
     for heading in ("delivery", "from", "feed", "verdict"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for heading in ("records", "findings", "published", "mart", "alert"):
         table.add_column(heading, justify="right")
     for landed, _, delivery in rows:
@@ -189,7 +191,12 @@ def _print_table(rows: list[tuple[delivering.Landed, dict[str, Any], dict[str, A
             str(sum(delivery["findings"].values())),
             *(_seconds(landed.at, delivery[state]) for state in ("published_at", "built_at", "alerted_at")),
         )
-    Console(width=None if sys.stdout.isatty() else 118).print(table)
+    if sys.stdout.isatty():
+        Console().print(table)
+    else:
+        text = io.StringIO()
+        Console(file=text, width=120).print(table)
+        say("\n".join(line.rstrip() for line in text.getvalue().splitlines()))
     say("Seconds from the rename into the landing zone. No finding holds a record back: all of them are on the list.")
     say("")
 

@@ -27,6 +27,7 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from frontdoor import alerts
 from frontdoor import settings as setting
+from frontdoor.alerts import sending
 from frontdoor.settings import Settings
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -340,3 +341,20 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
     )
     os.chmod(private, 0o600)
     return certificate, private
+
+
+def test_message_that_cannot_be_written_holds_up_no_other(
+    connection: Any, database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = a_message(connection), a_message(connection, at=AT + timedelta(seconds=1))
+    write = sending.write
+
+    def refuse_one(message: Any, *people: Any) -> Any:
+        if str(message.message_id) == bad:
+            raise UnicodeError("Jane Canary")
+        return write(message, *people)
+
+    monkeypatch.setattr(sending, "write", refuse_one)
+    assert alerts.send(connection, replace(database.settings, mail_dir=tmp_path / "mail")) == 1
+    assert state(connection, bad) == (False, 1, True)
+    assert state(connection, good) == (True, 1, False)

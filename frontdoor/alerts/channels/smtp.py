@@ -24,7 +24,10 @@ from frontdoor.alerts.channels.errors import ChannelDown, Refused
 if TYPE_CHECKING:
     from frontdoor.alerts.channels import HandOver
 
-TIMEOUT_SECONDS = 20.0
+# A server that is away must not hold up what comes after the mail; one that has the mail may think about it, because
+# giving up then would send it twice.
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 60.0
 HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -97,14 +100,16 @@ def _connect(server: MailServer) -> smtplib.SMTP:
     ours = "frontdoor.invalid"
     session: smtplib.SMTP
     if server.tls == "implicit":
-        session = smtplib.SMTP_SSL(server.host, server.port, ours, timeout=TIMEOUT_SECONDS, context=context)
+        session = smtplib.SMTP_SSL(server.host, server.port, ours, timeout=CONNECT_SECONDS, context=context)
     else:
-        session = smtplib.SMTP(server.host, server.port, ours, timeout=TIMEOUT_SECONDS)
+        session = smtplib.SMTP(server.host, server.port, ours, timeout=CONNECT_SECONDS)
     try:
         if server.tls == "starttls":
             session.starttls(context=context)
         if server.user is not None:
             session.login(server.user, _password(server.password_file))
+        if session.sock is not None:
+            session.sock.settimeout(ANSWER_SECONDS)
     except BaseException:
         _close(session)
         raise
