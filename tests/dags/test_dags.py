@@ -22,7 +22,7 @@ _PARSE = """
 import json, sys
 sys.path.insert(0, {root!r})
 from airflow.dag_processing.dagbag import DagBag
-bag = DagBag({dags!r}, include_examples=False)
+bag = DagBag({dags!r})
 found = {{
     dag_id: {{"doc": dag.doc_md or "", "tasks": sorted(dag.task_ids), "catchup": dag.catchup}}
     for dag_id, dag in bag.dags.items()
