@@ -7,6 +7,7 @@ file.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import uuid
@@ -32,15 +33,17 @@ class Taken:
 
 
 def move(zone: Path, landed: landing.Landed) -> Taken:
-    """Rename a file out of its landing folder, under a token of its own."""
+    """Rename a file out of its landing folder, under a token of its own (copy it, if the folder is mounted)."""
     token = uuid.uuid4().hex
     folder = zone / landing.TAKEN / landed.agency / landed.source / token
     folder.mkdir(mode=0o700, parents=True)
     try:
         os.rename(landed.path, folder / landed.path.name)
-    except OSError:
-        folder.rmdir()
-        raise
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            folder.rmdir()
+            raise
+        _move_across(landed.path, folder)
     return Taken(landed.agency, landed.source, token, folder / landed.path.name)
 
 
@@ -73,14 +76,32 @@ def _rescue(zone: Path, taken: Taken, file: int) -> Taken:
     token = uuid.uuid4().hex
     folder = zone / landing.TAKEN / taken.agency / taken.source / token
     folder.mkdir(mode=0o700, parents=True)
+    _write_out(file, folder, taken.path.name)
+    return Taken(taken.agency, taken.source, token, folder / taken.path.name)
+
+
+def _move_across(path: Path, folder: Path) -> None:
+    """Move a file between file systems. A crash before its deletion takes the same bytes twice, and so as a repeat."""
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        before = os.fstat(file)
+        _write_out(file, folder, path.name)
+        after = os.fstat(file)
+        # One that was written to meanwhile stays, and is taken again.
+        if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
+            path.unlink()
+    finally:
+        os.close(file)
+
+
+def _write_out(file: int, folder: Path, name: str) -> None:
     os.lseek(file, 0, os.SEEK_SET)
     with (folder / UNFINISHED).open("wb") as copy:
         while block := os.read(file, archive.BLOCK_BYTES):
             copy.write(block)
         copy.flush()
         os.fsync(copy.fileno())
-    os.rename(folder / UNFINISHED, folder / taken.path.name)
-    return Taken(taken.agency, taken.source, token, folder / taken.path.name)
+    os.rename(folder / UNFINISHED, folder / name)
 
 
 def recover(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import subprocess
@@ -52,10 +53,8 @@ def rows(number: int, count: int = 1) -> bytes:
 
 def state(place: Place) -> tuple[Any, ...]:
     files = place.one(
-        files=place.one(
-            "select count(*), count(distinct sha256_received), count(*) filter (where status = 'received')"
-            " from intake.files"
-        )
+        "select count(*), count(distinct sha256_received), count(*) filter (where status = 'received')"
+        " from intake.files"
     )
     return (*files, *place.one("select count(*), count(distinct notification_ref) from raw.police"))
 
@@ -240,6 +239,23 @@ def test_file_that_cannot_be_archived_does_not_hold_the_others(place: Place, mon
         assert place.take() == 1
     assert place.take() == 1
     assert state(place)[:3] == (2, 2, 2)
+
+
+def test_file_in_a_folder_mounted_from_elsewhere_is_copied_and_deleted(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.drop(rows(1))
+    rename = os.rename
+
+    def across(source: Any, target: Any) -> None:
+        if ".taken" in str(target) and ".taken" not in str(source):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", across)
+    assert place.take() == 1
+    assert place.load() == ["loaded"]
+    assert place.left() == []
 
 
 KILLED = """
