@@ -32,7 +32,7 @@ $(MARKER): requirements.lock
 	fi; \
 	echo "Making $(VENV) with $$("$$chosen" --version)"; \
 	"$$chosen" -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install -qq --no-input --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@# The package is run from this checkout: a path file needs neither a build nor a network.
 	@pwd > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/frontdoor.pth"
 	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/python" -P -m frontdoor "$$@"\n' > $(BIN)/frontdoor && chmod +x $(BIN)/frontdoor
@@ -49,7 +49,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models
+	$(BIN)/python -m tests.lint_sql
 	$(BIN)/python -m frontdoor.contract lint
 	$(BIN)/python -m frontdoor.docs --check
 
