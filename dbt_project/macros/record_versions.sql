@@ -11,7 +11,8 @@
     The order is that in which deliveries arrived (delivery_id), so the outcome does not depend on which of them a build happens to hold.
 
     Incremental: what came is compared with the versions that are kept; only what is new or changed is written. A key whose news is not the
-    last word (an older delivery built later, a delivery built in slices, a slice built again) is read again whole from staging.
+    last word (an older delivery built later, a delivery built in slices, a slice built again), or whose records contradict one another, is
+    read again whole from staging.
 -#}
 {% macro record_versions(staging, feed, attributes, is_snapshot=false) %}
     {%- set lineage = ['record_key', 'content_hash', 'has_own_key', 'known_from', 'received_at'] -%}
@@ -46,7 +47,48 @@
         where news.record_from > 1 or news.record_to < deliveries.records_in
     ),
 
+    known as (
+        select versions.*
+        from touched
+        cross join lateral (
+            select kept.*
+            from {{ this }} as kept
+            where kept.record_key = touched.record_key and not kept.is_repeat
+            offset 0
+        ) as versions
+    ),
+
+    disputed as (
+        select together.record_key
+        from (
+            select
+                arrived.record_key,
+                arrived.match_forename,
+                arrived.match_surname,
+                arrived.match_birth_date,
+                arrived.match_matter
+            from arrived
+            union all
+            select
+                known.record_key,
+                known.match_forename,
+                known.match_surname,
+                known.match_birth_date,
+                known.match_matter
+            from known
+        ) as together
+        group by together.record_key
+        having
+            min(together.match_forename) <> max(together.match_forename)
+            or min(together.match_surname) <> max(together.match_surname)
+            or min(together.match_birth_date) <> max(together.match_birth_date)
+            or min(together.match_matter) <> max(together.match_matter)
+    ),
+
     unsettled as (
+        select disputed.record_key
+        from disputed
+        union
         select touched.record_key
         from touched
         cross join lateral (
@@ -90,15 +132,9 @@
     ),
 
     kept as (
-        select versions.*
-        from touched
-        cross join lateral (
-            select candidates.*
-            from {{ this }} as candidates
-            where candidates.record_key = touched.record_key and not candidates.is_repeat
-            offset 0
-        ) as versions
-        where touched.record_key not in (select unsettled.record_key from unsettled)
+        select known.*
+        from known
+        where known.record_key not in (select unsettled.record_key from unsettled)
     ),
     {%- else %}
     records as (
@@ -243,30 +279,47 @@
             and coalesce(superseded.superseded_by_delivery_id > successions.later_delivery_id, true)
     ),
 
-    -- A record that shares its key within its delivery, or follows only such ones, repeats a like one that is still current.
-    like_others as (
+    -- A record that shares its key within its delivery repeats a like one that stands: one that was the only one in its delivery and is not
+    -- replaced yet, or else a like one that shared its key too, for nothing ever replaces that.
+    like_standing_ones as (
         select distinct
-            later.delivery_id,
-            later.record_no
-        from followed as later
-        inner join followed as earlier
-            on
-                later.record_key = earlier.record_key
-                and later.content_hash = earlier.content_hash
-                and later.copy_no = earlier.copy_no
-                and later.delivery_id > earlier.delivery_id
+            shared.delivery_id,
+            shared.record_no
+        from followed as shared
+        inner join followed as earlier on shared.record_key = earlier.record_key and shared.content_hash = earlier.content_hash
         left join superseded on earlier.delivery_id = superseded.delivery_id and earlier.record_no = superseded.record_no
         where
-            later.has_own_key
-            and (
-                (not later.is_only_in_delivery and not earlier.is_only_in_delivery)
-                or (later.is_only_in_delivery and later.previous_hash is null and not earlier.is_only_in_delivery)
-                or (
-                    not later.is_only_in_delivery
-                    and earlier.is_only_in_delivery
-                    and coalesce(superseded.superseded_by_delivery_id >= later.delivery_id, true)
-                )
-            )
+            not shared.is_only_in_delivery
+            and shared.copy_no = 1
+            and earlier.is_only_in_delivery
+            and earlier.content_hash is distinct from earlier.previous_hash
+            and earlier.delivery_id < shared.delivery_id
+            and coalesce(superseded.superseded_by_delivery_id >= shared.delivery_id, true)
+    ),
+
+    shared as (
+        select
+            followed.record_key,
+            followed.content_hash,
+            followed.copy_no,
+            followed.delivery_id,
+            followed.record_no,
+            like_standing_ones.delivery_id is not null as is_like_a_standing_one
+        from followed
+        left join like_standing_ones
+            on followed.delivery_id = like_standing_ones.delivery_id and followed.record_no = like_standing_ones.record_no
+        where followed.has_own_key and not followed.is_only_in_delivery
+    ),
+
+    like_others as (
+        select
+            shared.delivery_id,
+            shared.record_no,
+            shared.is_like_a_standing_one
+            or coalesce(shared.delivery_id > min(shared.delivery_id) filter (where not shared.is_like_a_standing_one) over (
+                partition by shared.record_key, shared.content_hash, shared.copy_no
+            ), false) as is_repeat
+        from shared
     ),
 
     repeated as (
@@ -276,7 +329,7 @@
             superseded.superseded_at,
             downgrades.delivery_id is not null as is_downgrade,
             coalesce(followed.is_only_in_delivery and followed.content_hash = followed.previous_hash, false)
-            or like_others.delivery_id is not null as is_repeat
+            or coalesce(like_others.is_repeat, false) as is_repeat
         from followed
         left join superseded on followed.delivery_id = superseded.delivery_id and followed.record_no = superseded.record_no
         left join downgrades on followed.delivery_id = downgrades.delivery_id and followed.record_no = downgrades.record_no

@@ -76,15 +76,19 @@ def expected(sent: list[tuple[int, int, dict[str, Any]]]) -> dict[tuple[int, int
         copies[d, str(row)] = copies.get((d, str(row)), 0) + 1
         numbered.append((d, n, row, copies[d, str(row)]))
     for d, n, row, copy in numbered:
-        for earlier_d, earlier_n, earlier, earlier_copy in numbered:
-            if earlier_d >= d or earlier != row or earlier_copy != copy:
-                continue
-            stood = superseded.get((earlier_d, earlier_n), d) >= d
-            has_single_before = any(case(o) == case(row) for od, _, o in singles if od < d)
-            if (not is_only(d) and (stood or not is_only(earlier_d))) or (
-                is_only(d) and not has_single_before and not is_only(earlier_d)
-            ):
-                repeats.add((d, n))
+        if is_only(d):
+            continue
+        stands = any(
+            is_only(other_d) and other_d < d and other == row and copy == 1 and (other_d, other_n) not in repeats
+            and superseded.get((other_d, other_n), d) >= d
+            for other_d, other_n, other in sent
+        )
+        was_shared = any(
+            not is_only(other_d) and other_d < d and (other, other_copy) == (row, copy) and (other_d, other_n) not in repeats
+            for other_d, other_n, other, other_copy in numbered
+        )
+        if stands or was_shared:
+            repeats.add((d, n))
     for d, n, row in sent:
         own = [other for _, _, other in singles if case(other) == case(row)]
         is_downgrade = any(

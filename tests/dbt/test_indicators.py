@@ -1,0 +1,168 @@
+"""What the committee reads: scores as first told and as corrected, visits that grow late while nobody sends."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from frontdoor.settings import PREFIX
+from tests.dbt import records
+from tests.dbt.conftest import Marts
+
+MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def marts_at(marts: Marts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A function that builds the marts as of a time."""
+    with marts.connection.cursor() as cursor:
+        cursor.execute("insert into warehouse.simulation values (true, %s) on conflict do nothing", (MONDAY,))
+    marts.connection.commit()
+
+    def build(at: datetime) -> Marts:
+        monkeypatch.setenv(f"{PREFIX}NOW", at.isoformat())
+        records.build(marts.settings)
+        return marts
+
+    yield build
+
+
+def letters(marts: Marts, feed: str, **states: str) -> str:
+    """All elements present, but for those that are named."""
+    return "".join(states.get(element.name, "P") for element in marts.house.feeds[feed].elements)
+
+
+def score(marts: Marts, indicator: str, element: str, basis: str, start: date, grain: str = "week") -> list[tuple[Any, ...]]:
+    return records.rows(
+        marts.connection,
+        "select numerator, denominator, unknown_count from indicators.indicator_values where indicator_id = %s and element = %s"
+        " and basis = %s and period_start = %s and period_grain = %s and agency_code = 'wearside_schools'",
+        *(indicator, element, basis, start, grain),
+    )
+
+
+def test_correction_improves_the_score_since_and_never_the_first(marts: Marts, marts_at: Any) -> None:
+    def row(number: int, voice: str) -> dict[str, Any]:
+        return {
+            "contact_reference": f"c{number}", "child_ref": "1", "forename": "Ann", "narrative": voice,
+            "letters": letters(marts, "referral", voice=voice),
+        }
+
+    records.deliver(marts.connection, marts.house, "referral", [row(number, "M") for number in range(4)], at=MONDAY)
+    marts_at(MONDAY + timedelta(hours=1))
+    assert score(marts, "Q06_sufficiency", "voice", "as_known", MONDAY.date()) == [(0, 4, 0)]
+    later = MONDAY + timedelta(days=8)
+    records.deliver(marts.connection, marts.house, "referral", [row(0, "P"), row(1, "U"), row(2, "M")], at=later)
+    marts_at(later + timedelta(hours=1))
+    assert score(marts, "Q06_sufficiency", "voice", "as_known", MONDAY.date()) == [(0, 4, 0)]
+    assert score(marts, "Q06_sufficiency", "voice", "as_corrected", MONDAY.date()) == [(1, 4, 0)]
+    assert score(marts, "Q06_effort", "voice", "as_corrected", MONDAY.date()) == [(2, 4, 0)]
+    assert score(marts, "Q06_sufficiency", "voice", "as_corrected", later.date() - timedelta(days=1)) == []
+    assert score(marts, "Q06_sufficiency", "voice", "as_corrected", date(2026, 3, 1), "month") == [(1, 4, 0)]
+
+
+def test_record_that_could_not_be_read_cannot_be_judged(marts: Marts, marts_at: Any) -> None:
+    at = datetime(2026, 5, 5, 9, 0, tzinfo=UTC)
+    delivery_id = records.deliver(
+        marts.connection, marts.house, "referral", [{"contact_reference": f"u{number}", "child_ref": "1"} for number in range(2)], at=at,
+        records_in=4,
+    )
+    with marts.connection.cursor() as cursor:
+        cursor.execute(
+            "update raw.referral_read set content_hash = 'unread:1' where _delivery_id = %s and _record_no = 1", (delivery_id,)
+        )
+    marts.connection.commit()
+    marts_at(at + timedelta(hours=1))
+    week = date(2026, 5, 4)
+    assert score(marts, "Q06_sufficiency", "voice", "as_known", week) == [(1, 1, 1)]
+    assert records.rows(
+        marts.connection,
+        "select distinct input_completeness_ratio from indicators.q06_sufficiency where period_start = %s", week,
+    ) == [(0.5,)]
+
+
+def visit(child: str, number: int, day: date, **changes: Any) -> dict[str, Any]:
+    return {
+        "visit_id": f"{child}-{number}", "child_id_council": child, "plan_type": "cp", "standard_id": "cp_visit_14_days",
+        "plan_started": date(2026, 1, 5), "status": "seen", "mode": "home", "child_seen": "yes",
+        "actual_at": datetime(day.year, day.month, day.day, 15, 0, tzinfo=UTC), "team_code": "locality_north",
+        "recorded_at": datetime(day.year, day.month, day.day, 17, 0, tzinfo=UTC), **changes,
+    }
+
+
+def not_seen(marts: Marts) -> dict[str, int]:
+    return dict(
+        records.rows(
+            marts.connection,
+            "select children.child_reference, late.days_over from worklists.not_seen as late"
+            " inner join core.dim_child as children on late.child_key = children.child_key",
+        )
+    )
+
+
+def gaps(marts: Marts, basis: str) -> dict[date, tuple[int, int, int]]:
+    return {
+        row[0]: row[1:]
+        for row in records.rows(
+            marts.connection,
+            "select period_start, numerator, denominator, unknown_count from indicators.q16_visit_gap where team_code = 'all' and basis = %s",
+            basis,
+        )
+    }
+
+
+def test_children_grow_late_while_nobody_sends(marts: Marts, marts_at: Any) -> None:
+    seen_on = date(2026, 3, 2)
+    extract = [
+        visit("seen", 1, seen_on),
+        visit("virtual", 1, date(2026, 2, 10)),
+        visit("virtual", 2, seen_on, mode="virtual"),
+        visit("unsaid", 1, date(2026, 2, 10)),
+        visit("unsaid", 2, seen_on, child_seen=None),
+        visit("another label", 1, seen_on, mode=None, mode_state="unmapped"),
+        visit("withdrawn", 1, seen_on, withdrawn_reason="wrong_child"),
+        visit("ended", 1, date(2026, 1, 6), plan_ended=date(2026, 2, 1)),
+    ]
+    records.deliver(marts.connection, marts.house, "visit", extract, at=MONDAY + timedelta(days=1))
+    marts_at(MONDAY + timedelta(days=2))
+    late = {"virtual": 8, "unsaid": 8, "another label": 44, "withdrawn": 44}
+    assert not_seen(marts) == late
+    assert gaps(marts, "as_known") == {MONDAY.date(): (4, 5, 1)}
+    marts_at(MONDAY + timedelta(days=15))
+    assert not_seen(marts) == {**{child: days + 13 for child, days in late.items()}, "seen": 1}
+    assert [value for _, value in sorted(gaps(marts, "as_known").items())] == [(4, 5, 1), (4, 5, 1), (5, 5, 1)]
+    # Told late: the child was seen in the week of the ninth. What was known in that week does not change.
+    records.deliver(
+        marts.connection, marts.house, "visit", [*extract, visit("virtual", 3, date(2026, 3, 10))], at=MONDAY + timedelta(days=15)
+    )
+    marts_at(MONDAY + timedelta(days=15, hours=1))
+    assert "virtual" not in not_seen(marts)
+    assert [value for _, value in sorted(gaps(marts, "as_known").items())] == [(4, 5, 1), (4, 5, 1), (4, 5, 1)]
+    assert [value for _, value in sorted(gaps(marts, "as_corrected").items())] == [(4, 5, 1), (3, 5, 1), (4, 5, 1)]
+
+
+def test_visit_missing_from_the_next_extract_is_marked_and_still_counts(marts: Marts, marts_at: Any) -> None:
+    at = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)
+    records.deliver(marts.connection, marts.house, "visit", [visit("gone", 1, at.date()), visit("stays", 1, at.date())], at=at)
+    marts_at(at + timedelta(hours=1))
+    records.deliver(marts.connection, marts.house, "visit", [visit("stays", 1, at.date())], at=at + timedelta(days=1))
+    marts_at(at + timedelta(days=1, hours=1))
+    marks = "select child_reference, is_current, is_in_latest_extract from core.fct_visit_version where child_reference = any(%s) order by 1, 2"
+    assert records.rows(marts.connection, marks, ["gone", "stays"]) == [
+        ("gone", True, False), ("stays", False, False), ("stays", True, True),
+    ]
+    assert not {"gone", "stays"} & set(not_seen(marts))
+
+
+def test_low_counts_are_not_shown_to_the_bi_reader(marts: Marts, marts_at: Any) -> None:
+    at = datetime(2026, 7, 7, 9, 0, tzinfo=UTC)
+    records.deliver(marts.connection, marts.house, "referral", [{"contact_reference": "few", "child_ref": "1"}], at=at)
+    marts_at(at + timedelta(hours=1))
+    shown = records.rows(
+        marts.connection,
+        "select numerator, denominator, rate_ratio, rate_low, is_suppressed from bi.indicator_values"
+        " where period_start = '2026-07-06' and element = 'voice' and agency_code = 'wearside_schools'",
+    )
+    assert shown
+    assert set(shown) == {(None, None, None, None, True)}
