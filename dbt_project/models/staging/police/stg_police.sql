@@ -96,7 +96,7 @@ renamed as (
         published.sent_at,
 
         -- flags
-        published.record_action is not distinct from 'withdraw' as is_withdrawal,
+        coalesce(published.record_action = 'withdraw', false) as is_withdrawal,
         -- Nothing that the police send closes it.
         false as is_closed,
         -- Something was said that we cannot read: a marker cannot be excluded.

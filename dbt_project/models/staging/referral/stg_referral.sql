@@ -99,7 +99,7 @@ renamed as (
         published.closure_date as closed_on,
 
         -- flags
-        published.record_action is not distinct from 'withdraw' as is_withdrawal,
+        coalesce(published.record_action = 'withdraw', false) as is_withdrawal,
         -- Something was said that we cannot read: a marker cannot be excluded.
         coalesce(published.concern_type_state = 'unmapped', false) as has_unread_marker,
         -- A row leaves the list on a decision with time, role and reason, or because the case was closed; held is open.
