@@ -163,7 +163,8 @@ def test_partition_is_made_while_another_load_of_the_feed_is_running(
     loading = database.connect()
     with loading.cursor() as cursor:
         cursor.execute(
-            "insert into raw.police (_agency_code, _delivery_id, _record_no, _received_at) values ('a', 1, 1, '2032-01-02')"
+            "insert into raw.police (_agency_code, _delivery_id, _record_no, _received_at)"
+            " values ('a', 1, 1, '2032-01-02')"
         )
     ask(connection, "set lock_timeout = '2s'")
     warehouse.ensure_partition(connection, "police", datetime(2032, 2, 1, tzinfo=UTC))

@@ -1,6 +1,7 @@
 """What a build drains, decided without a database. A failure is mended in frontdoor/warehouse/slices.py."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -113,4 +114,4 @@ def test_slices_of_a_delivery_cover_every_record_number_once(records: int) -> No
             break
         built = one.record_to
     assert covered[0][0] == 1
-    assert all(after[0] == before[1] + 1 for before, after in zip(covered, covered[1:], strict=False))
+    assert all(after[0] == before[1] + 1 for before, after in pairwise(covered))
