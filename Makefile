@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 # The environment is made anew when the lock changes, and only then.
 MARKER := $(VENV)/.installed-$(shell cksum < requirements.lock | tr ' ' '-')
 CHOICES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python)
+PIP := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check --require-hashes --no-deps
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 .DEFAULT_GOAL := help
@@ -32,7 +33,10 @@ $(MARKER): requirements.lock
 	fi; \
 	echo "Making $(VENV) with $$("$$chosen" --version)"; \
 	"$$chosen" -m venv $(VENV)
-	@$(BIN)/python -m pip install -qq --no-input --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@# uv, itself out of the lock, installs in seconds what takes pip minutes; where it cannot reach the index, pip may.
+	@awk '/^uv==/ {found = 1} found {print} found && !/\\$$/ {exit}' requirements.lock > $(VENV)/uv.lock
+	@$(PIP) -r $(VENV)/uv.lock
+	@UV_NATIVE_TLS=true $(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements.lock || $(PIP) -r requirements.lock
 	@# The package is run from this checkout: a path file needs neither a build nor a network.
 	@pwd > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/frontdoor.pth"
 	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/python" -P -m frontdoor "$$@"\n' > $(BIN)/frontdoor && chmod +x $(BIN)/frontdoor
