@@ -99,10 +99,13 @@ def _holds_the_same(file: int, place: Path) -> bool:
         one, other = bytearray(BLOCK_BYTES), bytearray(BLOCK_BYTES)
         while True:
             filled = _fill(file, one)
-            if filled != _fill(kept, other) or memoryview(one)[:filled] != memoryview(other)[:filled]:
+            if filled != _fill(kept, other):
                 return False
             if filled < BLOCK_BYTES:
-                return True
+                return one[:filled] == other[:filled]
+            # Whole buffers: comparing views of them goes byte by byte and is ten times slower.
+            if one != other:
+                return False
     finally:
         os.close(kept)
 

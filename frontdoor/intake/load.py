@@ -82,7 +82,8 @@ def load(connection: Connection, settings: Settings, house: House, delivery_id: 
             if tally.dead:
                 tally.file_fault(NOT_ALL_READ)
                 ledger.add_dead_letters(cursor, delivery.file_id, delivery_id, tally.letters())
-            _add_findings(cursor, delivery, tally)
+            if tally.has_faults:
+                _add_findings(cursor, delivery, tally)
             records = tally.loaded + tally.dead
             ledger.note_reading(cursor, delivery.file_id, delivery.member_no, records, reader.reading)
             ledger.mark_loaded(cursor, delivery_id, tally.loaded, tally.dead)

@@ -47,19 +47,19 @@ def of_sample(sample: str, is_known: Callable[[str], bool]) -> Dialect:
     hint = re.fullmatch(r"\s*\"?sep=(.)\"?\r?", lines[before], re.IGNORECASE)
     if hint and hint[1] in DELIMITERS:
         delimiters, before = (hint[1],), before + 1
-    best: tuple[tuple[int, int, int], Dialect] | None = None
+    found: list[tuple[int, Dialect]] = []
     for delimiter in delimiters:
         for quote in QUOTES:
             if quote == "'" and not lines[before].lstrip().startswith("'"):
                 continue
             header, used = _record(lines[before : before + MOST_HEADER_LINES], Grammar(delimiter, quote))
-            known = sum(map(is_known, header))
-            agree = _agreement(lines[before + used :], Grammar(delimiter, quote), len(header))
-            score = (known, agree if len(header) > 1 else 0, len(header) if known or agree else 0)
-            if best is None or score > best[0]:
-                best = score, Dialect(delimiter, quote, tuple(header), used, before)
-    assert best is not None
-    return best[1]
+            found.append((sum(map(is_known, header)), Dialect(delimiter, quote, tuple(header), used, before)))
+    most = max(known for known, _ in found)
+    best = [each for known, each in found if known == most]
+    if len(best) == 1:
+        return best[0]
+    agree = [_agreement(lines[before + each.header_lines :], each) for each in best]
+    return max(zip(agree, best, strict=True), key=lambda each: (each[0], len(each[1].header) if any(agree) else 0))[1]
 
 
 def _record(lines: list[str], grammar: Grammar) -> tuple[list[str], int]:
@@ -73,8 +73,11 @@ def _record(lines: list[str], grammar: Grammar) -> tuple[list[str], int]:
     return lines[0].removesuffix("\r").split(grammar.delimiter), 1
 
 
-def _agreement(lines: list[str], grammar: Grammar, width: int) -> int:
-    agree = 0
+def _agreement(lines: list[str], guess: Dialect) -> int:
+    """Return how many of the first records have the width of the header; none, if that is one."""
+    grammar, width, agree = Grammar(guess.delimiter, guess.quote), len(guess.header), 0
+    if width == 1:
+        return 0
     for line in lines[:SAMPLE_RECORDS]:
         read = grammar.cells(line.removesuffix("\r"))
         agree += not read.is_open and len(read.cells) == width

@@ -60,8 +60,14 @@ class Grammar:
                     and (not before or before.endswith(delimiter))
                     and (not after or after.startswith(delimiter))
                 )
-            if line.startswith(quote) and line.endswith(quote) and line.count(quote) == 2 * between + 2:
-                return line.count(self._seam) == between
+            # Every mark between the first and the last belongs to a seam between two cells: none is left inside a cell.
+            if (
+                line.startswith(quote)
+                and line.endswith(quote)
+                and line.count(quote) == 2 * between + 2
+                and line.count(self._seam, 1, len(line) - 1) == between
+            ):
+                return True
         return self._clean.fullmatch(line) is not None
 
     def stays_open(self, line: bytes) -> bool:

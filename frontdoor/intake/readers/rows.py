@@ -48,12 +48,14 @@ class Tally:
 
     loaded: int = 0
     dead: int = 0
+    has_faults: bool = False
     _faults: IO[str] = field(default_factory=lambda: _spool())
     _letters: IO[str] = field(default_factory=lambda: _spool())
     _noted: set[str] = field(default_factory=set)
 
     def fault(self, record_no: int, rule_id: str) -> None:
         """Note that a record breaks a rule of files."""
+        self.has_faults = True
         self._faults.write(f"{record_no} {rule_id}\n")
 
     def file_fault(self, rule_id: str) -> None:
