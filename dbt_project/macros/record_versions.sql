@@ -172,10 +172,10 @@
     under_one_key as (
         select
             compared.*,
-            min(compared.match_forename) over of_key is distinct from max(compared.match_forename) over of_key as forenames_differ,
-            min(compared.match_surname) over of_key is distinct from max(compared.match_surname) over of_key as surnames_differ,
-            min(compared.match_birth_date) over of_key is distinct from max(compared.match_birth_date) over of_key as birth_dates_differ,
-            min(compared.match_matter) over of_key is distinct from max(compared.match_matter) over of_key as matters_differ
+            (min(compared.match_forename) over of_key is distinct from max(compared.match_forename) over of_key) as forenames_differ,
+            (min(compared.match_surname) over of_key is distinct from max(compared.match_surname) over of_key) as surnames_differ,
+            (min(compared.match_birth_date) over of_key is distinct from max(compared.match_birth_date) over of_key) as birth_dates_differ,
+            (min(compared.match_matter) over of_key is distinct from max(compared.match_matter) over of_key) as matters_differ
         from compared
         window of_key as (partition by compared.record_key)
     ),
