@@ -35,6 +35,8 @@ def judge(connection: Connection, settings: Settings, house: House, feed: str, d
 
     Raises only when the database itself fails.
     """
+    if not delivery_ids:
+        return
     try:
         _judge(connection, settings, house, house.feeds[feed], delivery_ids)
         return

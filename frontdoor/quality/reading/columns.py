@@ -35,7 +35,7 @@ def value(each: Property, dialect: Dialect) -> str:
     if each.is_list:
         return _list_value(each, dialect, sent)
     if each.kind == "code":
-        return _code(sent, each)
+        return _code(sent, each, dialect)
     if each.kind == "integer":
         return f"reading.whole_number({sent})"
     if each.kind == "date":
@@ -79,8 +79,8 @@ def is_filler(sent: str, each: Property, dialect: Dialect) -> str:
 
 
 def seeds(dialect: Dialect) -> str:
-    """SQL of the one row `seeds`: code maps and fillers, written once, so that a statement stays small to plan."""
-    named = {f"codes_{name}": codes for name, codes in dialect.codes.items()}
+    """SQL of the one row `seeds`: fillers, written once, so that a statement stays small to plan."""
+    named = {}
     for fillers in dialect.fillers.values():
         forms = {small(filler) for filler in fillers} | {label(filler) for filler in fillers}
         named[_fillers_name(fillers)] = json.dumps({form: 1 for form in sorted(forms - {""})}, ensure_ascii=False)
@@ -91,19 +91,23 @@ def _fillers_name(fillers: frozenset[str]) -> str:
     return "fillers_" + hashlib.sha256("\x1f".join(sorted(fillers)).encode()).hexdigest()[:8]
 
 
-def _code(sent: str, each: Property) -> str:
-    return f"reading.code({sent}, seeds.{identifier(f'codes_{each.code_list}')})"
+def _code(sent: str, each: Property, dialect: Dialect) -> str:
+    # A literal, not a column of `seeds`: a row would be taken apart, and short values copied, for every record.
+    return f"reading.code({sent}, {literal(dialect.codes[each.code_list or ''])}::jsonb)"
 
 
 def _list_value(each: Property, dialect: Dialect, sent: str) -> str:
     separator = literal(dialect.list_separator)
-    one = _code(sent, each) if each.kind == "code" else value_of_text(sent, each, dialect)
-    known = _code("element", each) if each.kind == "code" else "element"
+    if each.kind == "code":
+        one = _code(sent, each, dialect)
+        known = f"select {_code('element', each, dialect)} as code from {_parts(sent, dialect)} offset 0"
+        several = f"select code from ({known}) as known where code is not null"
+    else:
+        one = value_of_text(sent, each, dialect)
+        several = f"select element from {_elements(each, dialect, sent)}"
     return (
-        f"case when position({separator} in {sent}) = 0 then nullif(array[{one}], array[null]::text[]) else ("
-        f"select array_agg(code order by place)"
-        f" from (select {known} as code, place from {_elements(each, dialect, sent)})"
-        f" as known where code is not null) end"
+        f"case when position({separator} in {sent}) = 0 then nullif(array[{one}], array[null]::text[])"
+        f" when {sent} is not null then nullif(array({several}), array[]::text[]) end"
     )
 
 
@@ -116,12 +120,16 @@ def _split(sent: str, dialect: Dialect) -> str:
     return f"string_to_array({sent}, {literal(dialect.list_separator)})"
 
 
+def _parts(sent: str, dialect: Dialect) -> str:
+    return (
+        f"(select reading.trimmed(part) as element from unnest({_split(sent, dialect)}) as parts (part) offset 0)"
+        " as elements"
+    )
+
+
 def _elements(each: Property, dialect: Dialect, sent: str) -> str:
-    """A relation (element, place) of what a list says; empty elements and fillers (unless a code) say nothing."""
+    """A relation (element) of what a list says, in its order; nothing and fillers (unless a code) say nothing."""
     said = f"not {is_filler('element', each, dialect)}"
     if each.kind == "code":
-        said = f"({_code('element', each)} is not null or {said})"
-    return (
-        f"(select reading.trimmed(part) as element, place from unnest({_split(sent, dialect)})"
-        f" with ordinality as parts (part, place) offset 0) as elements where element is not null and {said}"
-    )
+        said = f"({_code('element', each, dialect)} is not null or {said})"
+    return f"{_parts(sent, dialect)} where element is not null and {said}"
