@@ -41,39 +41,52 @@ create unique index if not exists triage_by_record on worklists.triage (delivery
 create index if not exists triage_by_key on worklists.triage (record_key);
 """
 
+# Looks for the few that are hidden first: their readings and findings are only then looked up.
 RESCUE = """
+with hidden as materialized (
+    select sent.*
+    from warehouse.build_slices as slices
+    inner join intake.deliveries as deliveries on slices.delivery_id = deliveries.delivery_id
+    cross join lateral (
+        select records._agency_code, records._delivery_id, records._record_no, records._received_at
+        from {raw} as records
+        where
+            records._delivery_id = slices.delivery_id
+            and records._record_no between slices.record_from and slices.record_to
+        offset 0
+    ) as sent
+    where
+        slices.build_id = %(build_id)s
+        and deliveries.feed = {feed_code}
+        and not exists (
+            select from worklists.triage as triage
+            where triage.delivery_id = sent._delivery_id and triage.record_no = sent._record_no
+        )
+)
+
 insert into worklists.triage (
     record_key, feed, agency_code, sender_reference, child_key, received_at, is_open, is_withdrawn,
     defect_count, worst_severity, defects, delivery_id, record_no
 )
 select
-    coalesce(kept.record_key, format('%%s#%%s', sent._delivery_id, sent._record_no)),
+    coalesce(kept.record_key, format('%%s#%%s', hidden._delivery_id, hidden._record_no)),
     {feed_code},
-    sent._agency_code,
+    hidden._agency_code,
     kept.sender_reference,
     kept.child_key,
-    sent._received_at,
+    hidden._received_at,
     true,
     false,
     defects.defect_count,
     defects.worst_severity,
     defects.defects,
-    sent._delivery_id,
-    sent._record_no
-from warehouse.build_slices as slices
-inner join intake.deliveries as deliveries on slices.delivery_id = deliveries.delivery_id
-cross join lateral (
-    select records._agency_code, records._delivery_id, records._record_no, records._received_at
-    from {raw} as records
-    where
-        records._delivery_id = slices.delivery_id
-        and records._record_no between slices.record_from and slices.record_to
-    offset 0
-) as sent
+    hidden._delivery_id,
+    hidden._record_no
+from hidden
 left join lateral (
     select reading.record_key, reading.sender_reference, reading.child_key
     from {read} as reading
-    where reading._delivery_id = sent._delivery_id and reading._record_no = sent._record_no
+    where reading._delivery_id = hidden._delivery_id and reading._record_no = hidden._record_no
     limit 1
 ) as kept on true
 cross join lateral (
@@ -96,18 +109,11 @@ cross join lateral (
     inner join quality.checks as checks
         on findings.rule_id = checks.rule_id and findings.contract_version = checks.contract_version
     where
-        findings.delivery_id = sent._delivery_id
-        and findings.record_no = sent._record_no
+        findings.delivery_id = hidden._delivery_id
+        and findings.record_no = hidden._record_no
         and findings.state in ('new', 'persisting')
 ) as defects
-where
-    slices.build_id = %(build_id)s
-    and deliveries.feed = {feed_code}
-    and not exists (
-        select from worklists.triage as triage
-        where triage.delivery_id = sent._delivery_id and triage.record_no = sent._record_no
-    )
-    and {unlisted}
+where {unlisted}
 """
 
 
@@ -146,8 +152,8 @@ def _statement(cursor: Cursor, feed: str, is_triage_built: bool) -> sql.Composed
     if versions:
         known = sql.SQL(" or ").join(
             sql.SQL(
-                "exists (select from {table} as versions where versions.{delivery} = sent._delivery_id"
-                " and versions.{record} = sent._record_no)"
+                "exists (select from {table} as versions where versions.{delivery} = hidden._delivery_id"
+                " and versions.{record} = hidden._record_no)"
             ).format(
                 table=sql.Identifier("core", table), delivery=sql.Identifier(delivery), record=sql.Identifier(record)
             )

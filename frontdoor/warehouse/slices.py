@@ -16,11 +16,12 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+# A build of 25,000 records takes some seven seconds of a core: what lands meanwhile waits for no more than two of them.
 MOST_DELIVERIES = 200
-MOST_RECORDS = 200_000
+MOST_RECORDS = 50_000
 # From this size on a delivery is built in slices, in turn with the small ones.
-LARGE_RECORDS = 20_000
-SLICE_RECORDS = 100_000
+LARGE_RECORDS = 10_000
+SLICE_RECORDS = 25_000
 DEATHS_BEFORE_ALONE = 2
 # The last slice is open at its end, so that no record can lie beyond it.
 NO_END = 2**63 - 1

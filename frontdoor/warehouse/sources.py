@@ -60,7 +60,11 @@ def sources_yaml(feed: Feed) -> str:
         meaning = meanings.get(name) or TECHNICAL.get(name)
         if meaning is None:
             meaning = f"How {name.removesuffix('_state')} was read: ok, missing, unmapped or unparsed."
-        lines += [f"          - name: {name}", *_folded(12, meaning), f"            data_type: {kind.split(' not null')[0]}"]
+        lines += [
+            f"          - name: {name}",
+            *_folded(12, meaning),
+            f"            data_type: {kind.split(' not null')[0]}",
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -88,8 +88,8 @@ class Marts:
             """
             with file as (
                 insert into intake.files (
-                    agency_code, source, file_name, taken_token, sha256_received, sha256_stored, size_bytes, received_at,
-                    status
+                    agency_code, source, file_name, taken_token, sha256_received, sha256_stored, size_bytes,
+                    received_at, status
                 ) values ('wearside_police', 'police', 'f', %s, %s, 'x', 1, %s, 'received') returning file_id
             )
             insert into intake.deliveries (
@@ -142,8 +142,8 @@ def marts(database: Database, house: House, tmp_path: Path) -> Iterator[Marts]:
     with connection.cursor() as cursor:
         cursor.execute(
             "drop table if exists worklists.triage, core.fct_notification_version cascade;"
-            "truncate warehouse.build_slices, warehouse.builds, warehouse.clock, intake.files, raw.police, raw.police_read"
-            " cascade"
+            "truncate warehouse.build_slices, warehouse.builds, warehouse.clock, intake.files,"
+            " raw.police, raw.police_read cascade"
         )
     connection.commit()
     project = tmp_path / "dbt_project"

@@ -75,10 +75,11 @@ def test_small_and_large_take_turns() -> None:
 
 
 def test_large_delivery_is_sliced_to_its_open_end() -> None:
-    first = claim(waiting(1, 250_000)).slices[0]
-    assert (first.record_from, first.record_to, first.records) == (1, 100_000, 100_000)
-    last = claim(waiting(1, 250_000, built=200_000)).slices[0]
-    assert (last.record_from, last.record_to, last.records) == (200_001, slices.NO_END, 50_000)
+    size = slices.SLICE_RECORDS
+    first = claim(waiting(1, 2 * size + 5)).slices[0]
+    assert (first.record_from, first.record_to, first.records) == (1, size, size)
+    last = claim(waiting(1, 2 * size + 5, built=2 * size)).slices[0]
+    assert (last.record_from, last.record_to, last.records) == (2 * size + 1, slices.NO_END, 5)
 
 
 def test_failed_deliveries_come_after_fresh_ones_and_the_longest_untried_first() -> None:
@@ -104,7 +105,7 @@ def test_any_claim_is_bounded_and_never_empty(sizes: list[int], turn_of_large: b
     assert sum(each.records for each in made.slices) <= slices.MOST_RECORDS + slices.LARGE_RECORDS
 
 
-@pytest.mark.parametrize("records", [0, 1, 19_999, 20_000, 99_999, 100_000, 100_001, 1_000_000])
+@pytest.mark.parametrize("records", [0, 1, 9_999, 10_000, 24_999, 25_000, 25_001, 1_000_000])
 def test_slices_of_a_delivery_cover_every_record_number_once(records: int) -> None:
     built, covered = 0, []
     while True:
