@@ -90,18 +90,29 @@ def executable(install: Path, program: str, account: Account | None) -> Path:
     """That program of `install`, or of a copy that the account can run."""
     if account is None or _can_run(install / "bin" / program, account):
         return install / "bin" / program
+    package = install.parent
     copy = SYSTEM_FOLDER / f"postgresql-{versions()[install][1]}"
     if not copy.exists():
         SYSTEM_FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=SYSTEM_FOLDER) as unfinished:
             inside = Path(unfinished) / "copy"
-            shutil.copytree(install, inside, symlinks=True, ignore=shutil.ignore_patterns("include"))
-            for path in [inside, *inside.rglob("*")]:
-                if not path.is_symlink():
-                    path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+            # The programs look for their libraries in the wheel's second folder, two levels above themselves.
+            _copy_for_everybody(install, inside / package.name / install.name)
+            libraries = package.with_name(f"{package.name}.libs")
+            if libraries.exists():
+                _copy_for_everybody(libraries, inside / libraries.name)
+            inside.chmod(0o755)
+            (inside / package.name).chmod(0o755)
             if not copy.exists():
                 inside.rename(copy)
-    return copy / "bin" / program
+    return copy / package.name / install.name / "bin" / program
+
+
+def _copy_for_everybody(source: Path, target: Path) -> None:
+    shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("include"))
+    for path in [target, *target.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
 
 
 def _can_run(program: Path, account: Account) -> bool:

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import psycopg2
 import pytest
 
 from frontdoor import database as connections
-from frontdoor.platform import passfiles, postgres
+from frontdoor.platform import passfiles, postgres, postgres_binaries
 from frontdoor.settings import Settings, load
 
 CANARY = "Zebedee Quillfeather"
@@ -235,3 +236,17 @@ def _assert_silent(settings: Settings) -> None:
     assert "ready to accept connections" in text
     for word in CANARY.split():
         assert word not in text
+
+
+def test_programs_out_of_the_accounts_reach_are_copied_with_their_libraries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_binaries, "_can_run", lambda program, account: False)
+    monkeypatch.setattr(postgres_binaries, "SYSTEM_FOLDER", tmp_path)
+    account = postgres_binaries.Account(os.getuid(), os.getgid())
+    for program in ("postgres", "initdb"):
+        copied = postgres_binaries.executable(postgres_binaries.find(None), program, account)
+        assert copied.is_relative_to(tmp_path)
+        said = subprocess.run([copied, "--version"], capture_output=True, text=True, check=True, env={}).stdout
+        assert "PostgreSQL" in said
+    assert len(list(tmp_path.iterdir())) == 1
