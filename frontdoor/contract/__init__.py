@@ -56,7 +56,7 @@ def expectations_folder() -> Path:
 
 
 def sources(root: Path | None = None) -> tuple[str, ...]:
-    """Every feed and layout, as `House.sources`, told by the names of files alone: for DAG files, which only need these.
+    """Every feed and layout, as `House.sources`, told by the names of files alone: for DAG files, which need no more.
 
     A declaration that is wrong takes no DAG away.
     """

@@ -182,10 +182,6 @@ class House:
         """Whether this agency has ever agreed to send by this source."""
         return any(agreed.agency == agency and agreed.source == source for agreed in self.agency_feeds)
 
-    def rules_of(self, feed: str) -> tuple[Rule, ...]:
-        """The feed's own rules; the rules of files stand in `file_rules`."""
-        return self.feeds[feed].rules
-
 
 def normalised(text: str) -> str:
     """The form in which headers and labels are compared: lower case, letters and digits only, one space between words.
