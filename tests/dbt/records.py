@@ -13,7 +13,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
-from frontdoor import warehouse
+from frontdoor import quality, warehouse
 from frontdoor.contract import House
 from frontdoor.settings import Settings
 
@@ -29,6 +29,7 @@ def prepare(connection: Connection, house: House) -> None:
     warehouse.ensure_raw_tables(connection, house)
     warehouse.load_reference(connection, house)
     warehouse.publish_checks(connection, house)
+    quality.publish_sufficiency_elements(connection, house)
     connection.commit()
 
 

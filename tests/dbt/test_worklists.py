@@ -141,9 +141,13 @@ def test_hostile_text_in_every_column_changes_no_other_record(marts: Marts) -> N
 def test_hostile_text_in_other_feeds_fails_no_model(marts: Marts, feed: str) -> None:
     contract = marts.house.feeds[feed]
     values: dict[str, Any] = {"date": date.max, "timestamp": datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), "integer": 2**31 - 1}
-    hostile = {each.name: ["'\\"] if each.is_list else values.get(each.kind, "'\\") for each in contract.properties}
+    hostile = {
+        # A label that the list does not know is never a code.
+        **{f"{each.name}_state": "unmapped" for each in contract.properties if each.kind == "code"},
+        **{each.name: values.get(each.kind, "'\\") for each in contract.properties if each.kind != "code" and not each.is_list},
+    }
     lowest: dict[str, Any] = {"date": date.min, "timestamp": datetime(1, 1, 1, tzinfo=UTC), "integer": -(2**31)}
-    lowest_row = {**hostile, **{each.name: lowest[each.kind] for each in contract.properties if each.kind in lowest and not each.is_list}}
+    lowest_row = {**hostile, **{each.name: lowest[each.kind] for each in contract.properties if each.kind in lowest}}
     send(marts, [hostile, lowest_row], feed=feed)
 
 
