@@ -2,10 +2,10 @@
 
     python -m frontdoor.warehouse.sources [--check]
 
-writes, for each feed, `models/staging/<feed>/_<feed>__sources.yml` (the table of read records with every column and its
-meaning) and `macros/rooms.sql` (which feeds, work lists and indicators there are, found by the folders they stand in, so
-that a new one is a new file and no old file is edited). `--check` writes nothing and exits 1 when a file is not what it
-would be.
+writes, for each feed, `models/staging/<feed>/_<feed>__sources.yml` (the table of read records with every column and
+its meaning) and `macros/rooms.sql` (which feeds, work lists and indicators there are, found by the folders they stand
+in, so that a new one is a new file and no old file is edited). `--check` writes nothing and exits 1 when a file is not
+what it would be.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ TECHNICAL = {
     "_delivery_id": "The delivery that the record came in.",
     "_record_no": "The record's place in the file, from 1; unreadable records are counted, so there may be gaps.",
     "_received_at": "When the delivery was received.",
-    "record_key": "The sender's own key, as an opaque hash; a record without one has a key that never joins it to another.",
+    "record_key": "The sender's own key, as an opaque hash; a record without one has a key that joins it to no other.",
     "content_hash": "Hash of the business content: equal for records that say the same.",
     "has_own_key": "Whether the sender gave the record a key.",
     "child_key": "The agency and its number for the child, as an opaque hash; null without a number.",
     "sender_reference": "The reference by which the sender knows the record.",
-    "_sufficiency": "One letter per sufficiency element: P present, U unknown with a reason, M missing, N not applicable.",
+    "_sufficiency": "A letter per element: P present, U unknown with a reason, M missing, N not applicable.",
 }
 
 
@@ -79,7 +79,8 @@ def rooms_macro(house: House, project: Path = PROJECT) -> str:
         "indicators": sorted(path.stem for path in (project / "models" / "indicators").glob("q[0-9]*.sql")),
     }
     body = json.dumps(found, indent=4).replace('"', "'")
-    return f"{{#- {NOTE} -#}}\n{{% macro rooms() %}}\n    {{{{ return({textwrap.indent(body, '    ').lstrip()}) }}}}\n{{% endmacro %}}\n"
+    rooms = textwrap.indent(body, "    ").lstrip()
+    return f"{{#- {NOTE} -#}}\n{{% macro rooms() %}}\n    {{{{ return({rooms}) }}}}\n{{% endmacro %}}\n"
 
 
 def files(house: House, project: Path = PROJECT) -> Mapping[Path, str]:
@@ -91,18 +92,19 @@ def files(house: House, project: Path = PROJECT) -> Mapping[Path, str]:
     return {**found, project / "macros" / "rooms.sql": rooms_macro(house, project)}
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, *, project: Path = PROJECT) -> int:
     """Write the files, or with `--check` say which are not up to date (exit code 1)."""
     parser = argparse.ArgumentParser(prog="python -m frontdoor.warehouse.sources", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when something is not up to date")
     options = parser.parse_args(arguments)
-    stale = [path for path, text in files(load_house()).items() if not path.exists() or path.read_text("utf-8") != text]
-    for path in stale:
+    wanted = files(load_house(), project)
+    stale = {path: text for path, text in wanted.items() if not path.exists() or path.read_text("utf-8") != text}
+    for path, text in stale.items():
         if options.check:
-            print(f"{path.relative_to(PROJECT.parent)} is not up to date: run python -m frontdoor.warehouse.sources")
+            print(f"{path.relative_to(project.parent)} is not up to date: run python -m frontdoor.warehouse.sources")
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(files(load_house())[path], encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
     return 1 if stale and options.check else 0
 
 

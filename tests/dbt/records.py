@@ -50,14 +50,15 @@ def deliver(
     warehouse.ensure_partition(connection, feed, at)
     with connection.cursor() as cursor:
         cursor.execute(
-            "insert into intake.files (agency_code, source, file_name, taken_token, sha256_received, sha256_stored, size_bytes,"
-            " received_at, status) values (%s, %s, 'invented.csv', gen_random_uuid()::text, '', '', 0, %s, 'received') returning file_id",
+            "insert into intake.files (agency_code, source, file_name, taken_token, sha256_received, sha256_stored,"
+            " size_bytes, received_at, status)"
+            " values (%s, %s, 'invented.csv', gen_random_uuid()::text, '', '', 0, %s, 'received') returning file_id",
             (agency, feed, at),
         )
         (file_id,) = cursor.fetchone()
         cursor.execute(
-            "insert into intake.deliveries (file_id, member_no, agency_code, source, feed, contract_version, agency_version, status,"
-            " size_bytes, records_in, records_loaded, records_dead, received_at, published_at)"
+            "insert into intake.deliveries (file_id, member_no, agency_code, source, feed, contract_version,"
+            " agency_version, status, size_bytes, records_in, records_loaded, records_dead, received_at, published_at)"
             " values (%s, 1, %s, %s, %s, %s, '1', %s, 0, %s, %s, %s, %s, %s) returning delivery_id",
             (
                 *(file_id, agency, feed, feed, contract.version, status, records_in or len(rows), len(rows)),
@@ -90,7 +91,8 @@ def publish(connection: Connection, delivery_id: int) -> None:
     """Publish a delivery that was put there unpublished, an hour after it was received."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "update intake.deliveries set status = 'published', published_at = received_at + interval '1 hour' where delivery_id = %s",
+            "update intake.deliveries set status = 'published', published_at = received_at + interval '1 hour'"
+            " where delivery_id = %s",
             (delivery_id,),
         )
     connection.commit()
@@ -117,7 +119,9 @@ def _read(
     contract: Any, agency: str, delivery_id: int, number: int, at: datetime, row: Row, columns: Sequence[str]
 ) -> tuple[Any, ...]:
     said = {name: value for name, value in row.items() if value is not None and name != "letters"}
-    unknown = set(said) - {each.name for each in contract.properties} - {f"{each.name}_state" for each in contract.properties}
+    unknown = (
+        set(said) - {each.name for each in contract.properties} - {f"{each.name}_state" for each in contract.properties}
+    )
     assert not unknown, f"no such property: {unknown}"
     key = [str(said.get(name, "")) for name in contract.key_properties]
     has_own_key = any(key[:1])

@@ -33,11 +33,14 @@ def letters(marts: Marts, feed: str, **states: str) -> str:
     return "".join(states.get(element.name, "P") for element in marts.house.feeds[feed].elements)
 
 
-def score(marts: Marts, indicator: str, element: str, basis: str, start: date, grain: str = "week") -> list[tuple[Any, ...]]:
+def score(
+    marts: Marts, indicator: str, element: str, basis: str, start: date, grain: str = "week"
+) -> list[tuple[Any, ...]]:
     return records.rows(
         marts.connection,
-        "select numerator, denominator, unknown_count from indicators.indicator_values where indicator_id = %s and element = %s"
-        " and basis = %s and period_start = %s and period_grain = %s and agency_code = 'wearside_schools'",
+        "select numerator, denominator, unknown_count from indicators.indicator_values"
+        " where indicator_id = %s and element = %s and basis = %s and period_start = %s"
+        " and period_grain = %s and agency_code = 'wearside_schools'",
         *(indicator, element, basis, start, grain),
     )
 
@@ -45,7 +48,10 @@ def score(marts: Marts, indicator: str, element: str, basis: str, start: date, g
 def test_correction_improves_the_score_since_and_never_the_first(marts: Marts, marts_at: Any) -> None:
     def row(number: int, voice: str) -> dict[str, Any]:
         return {
-            "contact_reference": f"c{number}", "child_ref": "1", "forename": "Ann", "narrative": voice,
+            "contact_reference": f"c{number}",
+            "child_ref": "1",
+            "forename": "Ann",
+            "narrative": voice,
             "letters": letters(marts, "referral", voice=voice),
         }
 
@@ -65,12 +71,17 @@ def test_correction_improves_the_score_since_and_never_the_first(marts: Marts, m
 def test_record_that_could_not_be_read_cannot_be_judged(marts: Marts, marts_at: Any) -> None:
     at = datetime(2026, 5, 5, 9, 0, tzinfo=UTC)
     delivery_id = records.deliver(
-        marts.connection, marts.house, "referral", [{"contact_reference": f"u{number}", "child_ref": "1"} for number in range(2)], at=at,
+        marts.connection,
+        marts.house,
+        "referral",
+        [{"contact_reference": f"u{number}", "child_ref": "1"} for number in range(2)],
+        at=at,
         records_in=4,
     )
     with marts.connection.cursor() as cursor:
         cursor.execute(
-            "update raw.referral_read set content_hash = 'unread:1' where _delivery_id = %s and _record_no = 1", (delivery_id,)
+            "update raw.referral_read set content_hash = 'unread:1' where _delivery_id = %s and _record_no = 1",
+            (delivery_id,),
         )
     marts.connection.commit()
     marts_at(at + timedelta(hours=1))
@@ -78,16 +89,25 @@ def test_record_that_could_not_be_read_cannot_be_judged(marts: Marts, marts_at: 
     assert score(marts, "Q06_sufficiency", "voice", "as_known", week) == [(1, 1, 1)]
     assert records.rows(
         marts.connection,
-        "select distinct input_completeness_ratio from indicators.q06_sufficiency where period_start = %s", week,
+        "select distinct input_completeness_ratio from indicators.q06_sufficiency where period_start = %s",
+        week,
     ) == [(0.5,)]
 
 
 def visit(child: str, number: int, day: date, **changes: Any) -> dict[str, Any]:
     return {
-        "visit_id": f"{child}-{number}", "child_id_council": child, "plan_type": "cp", "standard_id": "cp_visit_14_days",
-        "plan_started": date(2026, 1, 5), "status": "seen", "mode": "home", "child_seen": "yes",
-        "actual_at": datetime(day.year, day.month, day.day, 15, 0, tzinfo=UTC), "team_code": "locality_north",
-        "recorded_at": datetime(day.year, day.month, day.day, 17, 0, tzinfo=UTC), **changes,
+        "visit_id": f"{child}-{number}",
+        "child_id_council": child,
+        "plan_type": "cp",
+        "standard_id": "cp_visit_14_days",
+        "plan_started": date(2026, 1, 5),
+        "status": "seen",
+        "mode": "home",
+        "child_seen": "yes",
+        "actual_at": datetime(day.year, day.month, day.day, 15, 0, tzinfo=UTC),
+        "team_code": "locality_north",
+        "recorded_at": datetime(day.year, day.month, day.day, 17, 0, tzinfo=UTC),
+        **changes,
     }
 
 
@@ -106,7 +126,8 @@ def gaps(marts: Marts, basis: str) -> dict[date, tuple[int, int, int]]:
         row[0]: row[1:]
         for row in records.rows(
             marts.connection,
-            "select period_start, numerator, denominator, unknown_count from indicators.q16_visit_gap where team_code = 'all' and basis = %s",
+            "select period_start, numerator, denominator, unknown_count from indicators.q16_visit_gap"
+            " where team_code = 'all' and basis = %s",
             basis,
         )
     }
@@ -134,7 +155,11 @@ def test_children_grow_late_while_nobody_sends(marts: Marts, marts_at: Any) -> N
     assert [value for _, value in sorted(gaps(marts, "as_known").items())] == [(4, 5, 1), (4, 5, 1), (5, 5, 1)]
     # Told late: the child was seen in the week of the ninth. What was known in that week does not change.
     records.deliver(
-        marts.connection, marts.house, "visit", [*extract, visit("virtual", 3, date(2026, 3, 10))], at=MONDAY + timedelta(days=15)
+        marts.connection,
+        marts.house,
+        "visit",
+        [*extract, visit("virtual", 3, date(2026, 3, 10))],
+        at=MONDAY + timedelta(days=15),
     )
     marts_at(MONDAY + timedelta(days=15, hours=1))
     assert "virtual" not in not_seen(marts)
@@ -144,13 +169,20 @@ def test_children_grow_late_while_nobody_sends(marts: Marts, marts_at: Any) -> N
 
 def test_visit_missing_from_the_next_extract_is_marked_and_still_counts(marts: Marts, marts_at: Any) -> None:
     at = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)
-    records.deliver(marts.connection, marts.house, "visit", [visit("gone", 1, at.date()), visit("stays", 1, at.date())], at=at)
+    records.deliver(
+        marts.connection, marts.house, "visit", [visit("gone", 1, at.date()), visit("stays", 1, at.date())], at=at
+    )
     marts_at(at + timedelta(hours=1))
     records.deliver(marts.connection, marts.house, "visit", [visit("stays", 1, at.date())], at=at + timedelta(days=1))
     marts_at(at + timedelta(days=1, hours=1))
-    marks = "select child_reference, is_current, is_in_latest_extract from core.fct_visit_version where child_reference = any(%s) order by 1, 2"
+    marks = (
+        "select child_reference, is_current, is_in_latest_extract from core.fct_visit_version"
+        " where child_reference = any(%s) order by 1, 2"
+    )
     assert records.rows(marts.connection, marks, ["gone", "stays"]) == [
-        ("gone", True, False), ("stays", False, False), ("stays", True, True),
+        ("gone", True, False),
+        ("stays", False, False),
+        ("stays", True, True),
     ]
     assert not {"gone", "stays"} & set(not_seen(marts))
 

@@ -1,4 +1,4 @@
-"""The dbt project itself: it parses without a warning, its unit tests pass, nothing in it is undescribed or out of date."""
+"""The dbt project itself: it parses without a warning, its unit tests pass, nothing is undescribed or out of date."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,9 @@ from frontdoor.warehouse.dbt_runner import PROJECT, Dbt, dbt_for
 from tests.dbt import records
 from tests.dbt.conftest import Marts
 
-WALL_CLOCK = re.compile(r"\bnow\(\)|current_date|current_timestamp|localtime|clock_timestamp|run_started_at", re.IGNORECASE)
+WALL_CLOCK = re.compile(
+    r"\bnow\(\)|current_date|current_timestamp|localtime|clock_timestamp|run_started_at", re.IGNORECASE
+)
 
 
 @pytest.fixture(scope="module")
@@ -71,17 +73,24 @@ def test_generated_files_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> N
     assert sources.main(["--check"]) == 0, capsys.readouterr().out
 
 
-def test_changed_generated_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "dbt_project").mkdir()
-    monkeypatch.setattr(sources, "PROJECT", tmp_path / "dbt_project")
-    assert sources.main(["--check"]) == 1
-    assert "run python -m frontdoor.warehouse.sources" in capsys.readouterr().out
+def test_changed_generated_file_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project = tmp_path / "dbt_project"
+    assert sources.main([], project=project) == 0
+    assert sources.main(["--check"], project=project) == 0
+    (project / "macros" / "rooms.sql").write_text("changed by hand", encoding="utf-8")
+    assert sources.main(["--check"], project=project) == 1
+    assert "rooms.sql is not up to date: run python -m frontdoor.warehouse.sources" in capsys.readouterr().out
 
 
 def test_every_indicator_has_its_catalogue_row(models: list[Any], marts: Marts) -> None:
     computed = {model.name for model in models if model.schema == "indicators"} - {"indicator_values"}
-    catalogued = {row[0].lower() for row in records.rows(marts.connection, "select indicator_id from reference.indicator_catalogue")}
-    assert computed == catalogued, "each model in models/indicators needs a row in seeds/indicator_catalogue.csv, and each row a model"
+    catalogued = {
+        row[0].lower()
+        for row in records.rows(marts.connection, "select indicator_id from reference.indicator_catalogue")
+    }
+    assert computed == catalogued, (
+        "each model in models/indicators needs a row in seeds/indicator_catalogue.csv, and each row a model"
+    )
 
 
 def test_bi_reader_reads_bi_and_nothing_else(marts: Marts, dbt: Dbt) -> None:
@@ -89,7 +98,8 @@ def test_bi_reader_reads_bi_and_nothing_else(marts: Marts, dbt: Dbt) -> None:
         marts.connection,
         "select relnamespace::regnamespace::text, relname from pg_class where relkind in ('r', 'v', 'p')"
         " and relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema')"
-        " and has_schema_privilege('bi_reader', relnamespace, 'usage') and has_table_privilege('bi_reader', oid, 'select')",
+        " and has_schema_privilege('bi_reader', relnamespace, 'usage')"
+        " and has_table_privilege('bi_reader', oid, 'select')",
     )
     assert ("bi", "indicator_values") in readable
     assert {schema for schema, _ in readable} == {"bi"}

@@ -79,12 +79,19 @@ def expected(sent: list[tuple[int, int, dict[str, Any]]]) -> dict[tuple[int, int
         if is_only(d):
             continue
         stands = any(
-            is_only(other_d) and other_d < d and other == row and copy == 1 and (other_d, other_n) not in repeats
+            is_only(other_d)
+            and other_d < d
+            and other == row
+            and copy == 1
+            and (other_d, other_n) not in repeats
             and superseded.get((other_d, other_n), d) >= d
             for other_d, other_n, other in sent
         )
         was_shared = any(
-            not is_only(other_d) and other_d < d and (other, other_copy) == (row, copy) and (other_d, other_n) not in repeats
+            not is_only(other_d)
+            and other_d < d
+            and (other, other_copy) == (row, copy)
+            and (other_d, other_n) not in repeats
             for other_d, other_n, other, other_copy in numbered
         )
         if stands or was_shared:
@@ -92,8 +99,12 @@ def expected(sent: list[tuple[int, int, dict[str, Any]]]) -> dict[tuple[int, int
     for d, n, row in sent:
         own = [other for _, _, other in singles if case(other) == case(row)]
         is_downgrade = any(
-            is_only(d) and earlier_d < d and case(earlier) == case(row) and loses(earlier, row)
-            and (earlier_d, earlier_n) not in repeats and superseded.get((earlier_d, earlier_n), d + 1) > d
+            is_only(d)
+            and earlier_d < d
+            and case(earlier) == case(row)
+            and loses(earlier, row)
+            and (earlier_d, earlier_n) not in repeats
+            and superseded.get((earlier_d, earlier_n), d + 1) > d
             for earlier_d, earlier_n, earlier in singles
         )
         withdrawn = row["record_action"] == "withdraw"
@@ -136,17 +147,23 @@ def test_random_histories_built_in_any_order_follow_the_rule(marts: Marts, seed:
         (row[0], row[1]): row[2:]
         for row in records.rows(
             marts.connection,
-            "select delivery_id, record_no, is_current, is_repeat, superseded_by_delivery_id, is_downgrade, is_withdrawn"
-            " from core.fct_notification_version where sender_reference like %s",
+            "select delivery_id, record_no, is_current, is_repeat, superseded_by_delivery_id, is_downgrade,"
+            " is_withdrawn from core.fct_notification_version where sender_reference like %s",
             f"s{seed}k%",
         )
     }
-    wanted = {place: outcome for history in sent.values() for place, outcome in expected(sorted(history, key=lambda r: r[:2])).items()}
+    wanted = {
+        place: outcome
+        for history in sent.values()
+        for place, outcome in expected(sorted(history, key=lambda r: r[:2])).items()
+    }
     assert found.keys() == wanted.keys()
     for key, history in sent.items():
         for place in ((d, n) for d, n, _ in history):
             assert found[place] == wanted[place], f"{place} of {key}: {sorted(history, key=lambda r: r[:2])}"
     listed = records.rows(
-        marts.connection, "select delivery_id, record_no from worklists.triage where sender_reference like %s", f"s{seed}k%"
+        marts.connection,
+        "select delivery_id, record_no from worklists.triage where sender_reference like %s",
+        f"s{seed}k%",
     )
     assert sorted(listed) == sorted(place for place, outcome in wanted.items() if outcome[0])

@@ -24,7 +24,9 @@ def police(reference: str | None, **changes: Any) -> dict[str, Any]:
     return {**CHILD, "notification_ref": reference, **changes}
 
 
-def send(marts: Marts, *deliveries: list[dict[str, Any]], feed: str = "police", start: datetime = records.START) -> list[int]:
+def send(
+    marts: Marts, *deliveries: list[dict[str, Any]], feed: str = "police", start: datetime = records.START
+) -> list[int]:
     """Deliver and build one after the other; the delivery ids."""
     ids = []
     for number, rows in enumerate(deliveries):
@@ -36,14 +38,15 @@ def send(marts: Marts, *deliveries: list[dict[str, Any]], feed: str = "police", 
 def listed(marts: Marts, reference: str | None, columns: str = "delivery_id, record_no") -> list[tuple[Any, ...]]:
     return records.rows(
         marts.connection,
-        f"select {columns} from worklists.triage where sender_reference is not distinct from %s order by delivery_id, record_no",
+        f"select {columns} from worklists.triage where sender_reference is not distinct from %s"
+        " order by delivery_id, record_no",
         reference,
     )
 
 
 def test_twins_without_child_reference_both_stay_and_so_does_a_third(marts: Marts) -> None:
     ann, ben = police("twins", child_ref=None), police("twins", child_ref=None, forename="Ben")
-    first, second, third = send(marts, [ann, ben], [ann, ben], [police("twins", child_ref=None, forename=None)])
+    first, _, third = send(marts, [ann, ben], [ann, ben], [police("twins", child_ref=None, forename=None)])
     assert listed(marts, "twins") == [(first, 1), (first, 2), (third, 1)]
 
 
@@ -61,19 +64,24 @@ def test_records_without_any_reference_never_merge(marts: Marts) -> None:
 
 def test_reused_reference_keeps_both_children_and_corrects_each(marts: Marts) -> None:
     other = {"forename": "Zoe", "surname": "Ash", "dob": date(2011, 7, 4)}
-    first, second, third = send(
-        marts, [police("reused")], [police("reused", **other)], [police("reused", narrative="Ann again, and more of it.")]
+    _, second, third = send(
+        marts,
+        [police("reused")],
+        [police("reused", **other)],
+        [police("reused", narrative="Ann again, and more of it.")],
     )
     assert listed(marts, "reused") == [(second, 1), (third, 1)]
 
 
 def test_technical_ids_reissued_overnight_change_nothing(marts: Marts) -> None:
     rows = [police(f"night {number}") for number in range(5)]
-    first, second = send(marts, rows, list(reversed(rows)))
+    first, _ = send(marts, rows, list(reversed(rows)))
     for number in range(5):
         assert listed(marts, f"night {number}") == [(first, number + 1)]
     history = records.rows(
-        marts.connection, "select is_repeat, count(*) from core.fct_notification_version where sender_reference like 'night%%' group by 1"
+        marts.connection,
+        "select is_repeat, count(*) from core.fct_notification_version"
+        " where sender_reference like 'night%%' group by 1",
     )
     assert dict(history) == {False: 5, True: 5}
 
@@ -87,12 +95,13 @@ def test_correction_takes_the_place_of_what_it_corrects_and_keeps_its_clock(mart
 
 def test_withdrawal_stays_open_and_marked_until_a_person_closes_it(marts: Marts) -> None:
     blank = {"notification_ref": "blank", "child_ref": "1", "record_action": "withdraw"}
-    _, second = send(
-        marts, [police("full"), police("blank")], [police("full", record_action="withdraw"), blank]
-    )
+    _, second = send(marts, [police("full"), police("blank")], [police("full", record_action="withdraw"), blank])
     assert listed(marts, "full", "delivery_id, is_open, is_withdrawn") == [(second, True, True)]
     # It says nothing of the child, so what was told stays beside it.
-    assert listed(marts, "blank", "delivery_id = %s, is_open, is_withdrawn" % second) == [(False, True, True), (True, True, True)]
+    assert listed(marts, "blank", f"delivery_id = {second}, is_open, is_withdrawn") == [
+        (False, True, True),
+        (True, True, True),
+    ]
 
 
 def test_downgrade_shows_both_until_a_person_decides(marts: Marts) -> None:
@@ -106,7 +115,8 @@ def test_defects_are_shown_worst_first_and_resolved_ones_go(marts: Marts) -> Non
     version = marts.house.feeds["police"].version
     with marts.connection.cursor() as cursor:
         cursor.execute(
-            "insert into quality.findings (delivery_id, record_no, rule_id, contract_version, state, found_at, resolved_at)"
+            "insert into quality.findings"
+            " (delivery_id, record_no, rule_id, contract_version, state, found_at, resolved_at)"
             " select %s, 1, rule_id, %s, state, %s, resolved_at from (values ('POL-021', 'new', null::timestamptz),"
             " ('POL-020', 'persisting', null), ('POL-018', 'resolved', %s)) as found (rule_id, state, resolved_at)",
             (delivery_id, version, records.START, records.START),
@@ -120,7 +130,9 @@ def test_defects_are_shown_worst_first_and_resolved_ones_go(marts: Marts) -> Non
 
 def test_hostile_text_in_every_column_changes_no_other_record(marts: Marts) -> None:
     feed = marts.house.feeds["police"]
-    nasty = "'; drop table core.fct_notification_version; -- {{ 1/0 }} \\N \t\r\n \U0001f4a9 \u202e %s $$ " + "x" * 100_000
+    nasty = (
+        "'; drop table core.fct_notification_version; -- {{ 1/0 }} \\N \t\r\n \U0001f4a9 \u202e %s $$ " + "x" * 100_000
+    )
     values: dict[str, Any] = {
         "string": nasty,
         "code": nasty,
@@ -130,7 +142,13 @@ def test_hostile_text_in_every_column_changes_no_other_record(marts: Marts) -> N
         "integer": 2**31 - 1,
     }
     hostile = {each.name: [nasty] * 50 if each.is_list else values[each.kind] for each in feed.properties}
-    earliest = {**hostile, "dob": date.min, "due_date": date.min, "age_stated": -(2**31), "notification_ref": "earliest"}
+    earliest = {
+        **hostile,
+        "dob": date.min,
+        "due_date": date.min,
+        "age_stated": -(2**31),
+        "notification_ref": "earliest",
+    }
     (delivery_id,) = send(marts, [hostile, earliest, police("beside")])
     assert listed(marts, nasty) == [(delivery_id, 1)]
     assert listed(marts, "earliest") == [(delivery_id, 2)]
@@ -140,11 +158,19 @@ def test_hostile_text_in_every_column_changes_no_other_record(marts: Marts) -> N
 @pytest.mark.parametrize("feed", ["referral", "visit"])
 def test_hostile_text_in_other_feeds_fails_no_model(marts: Marts, feed: str) -> None:
     contract = marts.house.feeds[feed]
-    values: dict[str, Any] = {"date": date.max, "timestamp": datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), "integer": 2**31 - 1}
+    values: dict[str, Any] = {
+        "date": date.max,
+        "timestamp": datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
+        "integer": 2**31 - 1,
+    }
     hostile = {
         # A label that the list does not know is never a code.
         **{f"{each.name}_state": "unmapped" for each in contract.properties if each.kind == "code"},
-        **{each.name: values.get(each.kind, "'\\") for each in contract.properties if each.kind != "code" and not each.is_list},
+        **{
+            each.name: values.get(each.kind, "'\\")
+            for each in contract.properties
+            if each.kind != "code" and not each.is_list
+        },
     }
     lowest: dict[str, Any] = {"date": date.min, "timestamp": datetime(1, 1, 1, tzinfo=UTC), "integer": -(2**31)}
     lowest_row = {**hostile, **{each.name: lowest[each.kind] for each in contract.properties if each.kind in lowest}}
@@ -157,11 +183,14 @@ def test_postgres_infinities_fail_no_model(marts: Marts) -> None:
     with marts.connection.cursor() as cursor:
         for sign in ("", "-"):
             cursor.execute(
-                "update raw.visit_read set plan_started = %s, plan_ended = %s, actual_at = %s, recorded_at = %s, due_on = %s"
-                " where sender_reference = 'endless'",
+                "update raw.visit_read"
+                " set plan_started = %s, plan_ended = %s, actual_at = %s, recorded_at = %s, due_on = %s where sender_reference = 'endless'",
                 [f"{sign}infinity"] * 5,
             )
-            cursor.execute("update raw.police_read set dob = %s, due_date = %s where sender_reference = 'endless'", [f"{sign}infinity"] * 2)
+            cursor.execute(
+                "update raw.police_read set dob = %s, due_date = %s where sender_reference = 'endless'",
+                [f"{sign}infinity"] * 2,
+            )
     marts.connection.commit()
     records.build(marts.settings)
     assert len(listed(marts, "endless")) == 1
@@ -171,22 +200,27 @@ def test_row_that_the_safety_net_put_there_is_replaced_by_the_model(marts: Marts
     delivery_id = records.deliver(marts.connection, marts.house, "police", [police("rescued"), police("rescued 2")])
     with marts.connection.cursor() as cursor:
         cursor.execute(
-            "insert into worklists.triage (record_key, feed, agency_code, received_at, is_open, is_withdrawn, defect_count, defects,"
-            " delivery_id, record_no) select delivery_id || '#' || record_no, 'police', 'wearside_police', %s, true, false, 0, '[]',"
-            " delivery_id, record_no from (values (%s, 1), (%s, 2)) as rescued (delivery_id, record_no)",
+            "insert into worklists.triage (record_key, feed, agency_code, received_at, is_open, is_withdrawn,"
+            " defect_count, defects, delivery_id, record_no)"
+            " select delivery_id || '#' || record_no, 'police', 'wearside_police', %s, true, false, 0, '[]', delivery_id, record_no from (values (%s, 1), (%s, 2)) as rescued (delivery_id, record_no)",
             (records.START, delivery_id, delivery_id),
         )
     marts.connection.commit()
     records.build(marts.settings)
     found = records.rows(
-        marts.connection, "select sender_reference, record_key like '%%#%%' from worklists.triage where delivery_id = %s order by 1", delivery_id
+        marts.connection,
+        "select sender_reference, record_key like '%%#%%' from worklists.triage where delivery_id = %s order by 1",
+        delivery_id,
     )
     assert found == [("rescued", False), ("rescued 2", False)]
 
 
 def test_outcome_with_time_role_and_reason_closes_and_held_does_not(marts: Marts) -> None:
     decided = {
-        "record_role": "council_record", "child_ref": "1", "decided_at": records.START, "decider_role": "team_manager",
+        "record_role": "council_record",
+        "child_ref": "1",
+        "decided_at": records.START,
+        "decider_role": "team_manager",
         "outcome_reason": "service_needed",
     }
     rows = [
@@ -194,12 +228,20 @@ def test_outcome_with_time_role_and_reason_closes_and_held_does_not(marts: Marts
         {**decided, "contact_reference": "held", "outcome_code": "held_for_agreement"},
         {**decided, "contact_reference": "nobody decided", "outcome_code": "assessment", "decider_role": None},
         {"contact_reference": "closed case", "child_ref": "1", "closure_date": records.START.date()},
-        {"contact_reference": "closed tomorrow", "child_ref": "1", "closure_date": records.START.date() + timedelta(days=9)},
+        {
+            "contact_reference": "closed tomorrow",
+            "child_ref": "1",
+            "closure_date": records.START.date() + timedelta(days=9),
+        },
     ]
     send(marts, rows, feed="referral")
     is_open = {row["contact_reference"]: listed(marts, row["contact_reference"], "is_open")[0][0] for row in rows}
     assert is_open == {
-        "assessed": False, "held": True, "nobody decided": True, "closed case": False, "closed tomorrow": True,
+        "assessed": False,
+        "held": True,
+        "nobody decided": True,
+        "closed case": False,
+        "closed tomorrow": True,
     }
 
 
@@ -218,8 +260,10 @@ def test_safety_facts_that_are_missing_or_unread_raise_a_record(marts: Marts) ->
     )
     order = records.rows(
         marts.connection,
-        "select sender_reference from worklists.triage where sender_reference in ('calm', 'unread', 'baby', 'unborn', 'ungraded', 'red')"
-        " order by has_protection_marker desc, is_ungraded desc, grade_ratio desc, age_reckoned_from desc nulls first, waiting_since",
+        "select sender_reference from worklists.triage"
+        " where sender_reference in ('calm', 'unread', 'baby', 'unborn', 'ungraded', 'red')"
+        " order by has_protection_marker desc, is_ungraded desc, grade_ratio desc,"
+        " age_reckoned_from desc nulls first, waiting_since",
     )
     assert [reference for (reference,) in order] == ["unborn", "baby", "unread", "ungraded", "red", "calm"]
 
@@ -231,7 +275,7 @@ def test_unpublished_delivery_is_on_no_list(marts: Marts) -> None:
 
 
 def test_children_are_numbered_by_agency_and_reference(marts: Marts) -> None:
-    first, second = send(marts, [police("child a", child_ref="77")], [police("child b", child_ref="77")])
+    send(marts, [police("child a", child_ref="77")], [police("child b", child_ref="77")])
     assert records.rows(
         marts.connection,
         "select agency_code, first_received_at, last_received_at from core.dim_child where child_reference = '77'",
@@ -242,7 +286,8 @@ def test_dead_letters_carry_their_clock(marts: Marts) -> None:
     delivery_id = records.deliver(marts.connection, marts.house, "police", [police("dead")])
     with marts.connection.cursor() as cursor:
         cursor.execute(
-            "insert into quality.dead_letters (file_id, delivery_id, line_no, reason_code, reason, found_at, due_at, owner_role)"
+            "insert into quality.dead_letters"
+            " (file_id, delivery_id, line_no, reason_code, reason, found_at, due_at, owner_role)"
             " select file_id, delivery_id, 3, 'TOO_SHORT', 'Too few cells.', received_at, received_at, 'data_engineer'"
             " from intake.deliveries where delivery_id = %s",
             (delivery_id,),
@@ -250,7 +295,9 @@ def test_dead_letters_carry_their_clock(marts: Marts) -> None:
     marts.connection.commit()
     records.build(marts.settings)
     ((agency, hours_left),) = records.rows(
-        marts.connection, "select agency_code, hours_left from worklists.dead_letters where delivery_id = %s", delivery_id
+        marts.connection,
+        "select agency_code, hours_left from worklists.dead_letters where delivery_id = %s",
+        delivery_id,
     )
     assert agency == "wearside_police"
     assert hours_left < 0
