@@ -21,6 +21,8 @@ from frontdoor.settings import Settings
 DATABASE_FILE = "database.json"
 PASSFILE = "pgpass"
 BI_READER = "bi_reader"
+# SQLSTATE classes that no record can cause: connection, rollback by conflict, resources, locks, shutdown.
+AWAY = ("08", "40", "53", "55", "57")
 
 
 class DatabaseUnavailable(RuntimeError):
@@ -102,6 +104,23 @@ def sqlalchemy_url(settings: Settings) -> str:
     address = f"{parts.get('host', 'localhost')}:{parts.get('port', '5432')}/{quote(parts.get('dbname', ''))}"
     query = {k: v for k, v in parts.items() if k not in {"user", "password", "host", "port", "dbname"}}
     return f"postgresql+psycopg2://{login}@{address}" + (f"?{urlencode(query)}" if query else "")
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database is gone, busy, full or told to stop: the work is not at fault and will be tried again.
+
+    Told by SQLSTATE, not by class: psycopg2 calls OperationalError also what a record can cause (a limit exceeded).
+    """
+    if isinstance(error, DatabaseUnavailable):
+        return True
+    return isinstance(error, psycopg2.Error) and (
+        not isinstance(error, psycopg2.ProgrammingError)
+        and (
+            error.pgcode[:2] in AWAY
+            if error.pgcode
+            else isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
+        )
+    )
 
 
 def safe_error(error: BaseException) -> str:

@@ -45,8 +45,12 @@ def prepare(settings: Settings) -> None:
             quality.publish_sufficiency_elements(connection, house)
             _remember(connection, fingerprint)
             connection.commit()
+            is_built = _has_marts(connection)
     finally:
         connection.close()
+    if not is_built:
+        # Empty marts rather than none: whoever asks before the first file is answered, and the first file is not slow.
+        warehouse.build(settings, even_if_nothing=True)
     _keep(settings)
     for agency_feed in house.agency_feeds:
         (settings.landing / agency_feed.agency / agency_feed.source).mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -85,6 +89,12 @@ def _keep(settings: Settings) -> None:
     with suppress(OSError):
         fresh.rename(kept)
     shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _has_marts(connection: Connection) -> bool:
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select to_regclass('worklists.triage') is not null")
+        return cursor.fetchone() == (True,)
 
 
 def _remember(connection: Connection, fingerprint: str) -> None:

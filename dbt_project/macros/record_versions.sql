@@ -343,7 +343,7 @@
             deliveries.source,
             max(deliveries.delivery_id) as delivery_id
         from {{ deliveries }} as deliveries
-        where deliveries.feed = '{{ feed }}' and deliveries.status = 'published' and deliveries.records_loaded > 0
+        where deliveries.feed = '{{ feed }}' and deliveries.published_at is not null and deliveries.records_loaded > 0
         group by deliveries.agency_code, deliveries.source
     ),
 

@@ -1,9 +1,9 @@
 """Notice files in the landing zone the moment they are whole; touch nothing.
 
 Two senses, because neither is enough alone. The kernel tells at once of a file renamed into place (inotify's
-``MOVED_TO``), which is proof that it is whole; but it forgets while nobody listens, and says nothing on a network share.
-So the folders are also listed a few times a second, and a file that was not renamed counts as whole when its size and
-last change have stood still for the settle time.
+``MOVED_TO``), which is proof that it is whole; but it forgets while nobody listens, and says nothing on a network
+share. So the folders are also listed a few times a second, and a file that was not renamed counts as whole when its
+size and last change have stood still for the settle time.
 
 A notice carries the landing folder and, for renamed files, inode and change time: never a name, which may be a child's.
 """

@@ -31,6 +31,8 @@ def run(scratch: Path) -> list[Figure]:
         )
     once = (files, deliveries, records) == (FILES, FILES, FILES * 10)
     return [
-        Figure(f"500 files landed in {landing:.1f} s, all published after", f"{seconds:.1f} s", "<= 60 s", seconds <= 60),
+        Figure(
+            f"500 files landed in {landing:.1f} s, all published after", f"{seconds:.1f} s", "<= 60 s", seconds <= 60
+        ),
         Figure("of them published twice or not at all", "none" if once else "some", "none", once),
     ]

@@ -21,9 +21,19 @@ def run(scratch: Path) -> list[Figure]:
     message = [one["message"] for one in runs]
     steps = ", ".join(f"{step} {statistics.median(one[step] for one in runs):.2f}" for step in runs[0])
     return [
-        Figure("landed to triage and message, median of 20", f"{statistics.median(whole):.2f} s", "<= 5 s", statistics.median(whole) <= 5),
+        Figure(
+            "landed to triage and message, median of 20",
+            f"{statistics.median(whole):.2f} s",
+            "<= 5 s",
+            statistics.median(whole) <= 5,
+        ),
         Figure("the same, 95th", f"{_p95(whole):.2f} s", "<= 8 s", _p95(whole) <= 8),
-        Figure("landed to message alone, median", f"{statistics.median(message):.2f} s", "<= 2 s", statistics.median(message) <= 2),
+        Figure(
+            "landed to message alone, median",
+            f"{statistics.median(message):.2f} s",
+            "<= 2 s",
+            statistics.median(message) <= 2,
+        ),
         Figure("where the time goes (medians, seconds after landing)", steps),
     ]
 
@@ -55,7 +65,9 @@ def _one(live: Live) -> dict[str, float]:
         (sha256,),
     )
     # The platform is idle again before the next file: its build has ended.
-    live.wait_until(lambda: not live.rows("select 1 from warehouse.builds where status = 'running'"), 60, "the build to end")
+    live.wait_until(
+        lambda: not live.rows("select 1 from warehouse.builds where status = 'running'"), 60, "the build to end"
+    )
     time.sleep(2)
     return {
         "taken": float(received) - landed,

@@ -17,7 +17,11 @@ def running_platform(scratch: Path) -> Iterator[Live]:
     settings = settings_module.load({"FRONTDOOR_HOME": str(scratch / "home")})
     with platform.up(settings) as running:
         live = Live(settings, running)
-        for agency, feed in (("wearside_police", "police"), ("wearside_schools", "referral"), ("wearside_council", "visit")):
+        for agency, feed in (
+            ("wearside_police", "police"),
+            ("wearside_schools", "referral"),
+            ("wearside_council", "visit"),
+        ):
             sha256 = live.land(agency, feed, live.sample(agency, feed, 5))
             live.wait_until(lambda sha256=sha256: live.published([sha256]) == 1, 120, f"a first {feed} file")
         live.wait_until(lambda: not _unbuilt(live), 120, "the first build")
@@ -25,4 +29,6 @@ def running_platform(scratch: Path) -> Iterator[Live]:
 
 
 def _unbuilt(live: Live) -> int:
-    return int(live.rows("select count(*) from intake.deliveries where built_in is null and status <> 'dead_letter'")[0][0])
+    return int(
+        live.rows("select count(*) from intake.deliveries where built_in is null and status <> 'dead_letter'")[0][0]
+    )

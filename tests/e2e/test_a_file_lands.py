@@ -72,13 +72,15 @@ def test_poor_police_file_reaches_triage_with_its_defects_and_the_liaison(live: 
 
 
 def test_census_return_supplies_every_episode_with_the_findings_that_are_known(live: Live) -> None:
-    sha256 = live.land(
-        "wearside_council", "cin_census", (SHARED / "fake_CIN_data.xml").read_bytes(), name="return.xml"
-    )
+    sha256 = live.land("wearside_council", "cin_census", (SHARED / "fake_CIN_data.xml").read_bytes(), name="return.xml")
     live.wait_until(lambda: live.in_triage(sha256) == 402, 90, "402 episodes in triage")
-    delivery = "(select delivery_id from intake.deliveries join intake.files using (file_id) where sha256_received = %s)"
+    delivery = (
+        "(select delivery_id from intake.deliveries join intake.files using (file_id) where sha256_received = %s)"
+    )
     assert live.rows(f"select count(*) from raw.referral where _delivery_id = {delivery}", (sha256,)) == [(402,)]
-    assert live.rows(f"select count(*) from core.fct_contact_version where delivery_id = {delivery}", (sha256,)) == [(402,)]
+    assert live.rows(f"select count(*) from core.fct_contact_version where delivery_id = {delivery}", (sha256,)) == [
+        (402,)
+    ]
     counted = dict(
         live.rows(
             f"select rule_id, count(*) from quality.findings where delivery_id = {delivery} and rule_id like 'REF-%%'"

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-import psycopg2
 import pytest
 
 from frontdoor import database
 from frontdoor.contract import load_house
+from frontdoor.platform import postgres
 from frontdoor.settings import as_environment
 from tests.live import Live
 
@@ -103,17 +103,29 @@ def _with_canaries(live: Live, agency: str, feed: str) -> bytes:
     csv.writer(written, lineterminator="\r\n").writerows(rows)
     payload = written.getvalue().encode()
     # Records that can hardly be read: a NUL, bytes of another encoding, a quote that never closes.
-    return payload + f'{CANARIES[1].surname}\x00,"{CANARIES[2].phrase}\n'.encode() + b"\xff\xfe" + CANARIES[3].surname.encode() + b"\n"
+    return (
+        payload
+        + f'{CANARIES[1].surname}\x00,"{CANARIES[2].phrase}\n'.encode()
+        + b"\xff\xfe"
+        + CANARIES[3].surname.encode()
+        + b"\n"
+    )
 
 
 @pytest.fixture(scope="module")
 def printed(live: Live) -> str:
     """Send canaries through every door and make things fail; return what commands printed meanwhile."""
+    first = live.land("wearside_police", "police", live.sample("wearside_police", "police", 5))
+    live.wait_until(lambda: live.in_triage(first) == 5, 90, "a first build, whose tables can then be made to fail")
     _everything_fails_on(live, "core.fct_notification_version")
     name = f"{CANARIES[0].forename} {CANARIES[0].surname} {CANARIES[0].dob}.csv"
     hashes = [
         live.land(agency, feed, _with_canaries(live, agency, feed), name=name)
-        for agency, feed in (("wearside_police", "police"), ("wearside_schools", "referral"), ("wearside_council", "visit"))
+        for agency, feed in (
+            ("wearside_police", "police"),
+            ("wearside_schools", "referral"),
+            ("wearside_council", "visit"),
+        )
     ]
     xml = f"<!DOCTYPE x [<!ENTITY y '{CANARIES[5].phrase}'>]><Message><Children>{CANARIES[5].surname}&y;</Children></Message>"
     live.land("wearside_council", "cin_census", xml.encode(), name=name.replace("csv", "xml"))
@@ -173,7 +185,9 @@ def test_commands_print_no_canary(printed: str) -> None:
 def test_files_of_the_platform_hold_no_canary(live: Live, printed: str, sink: str) -> None:
     files = list(_files_of(live, sink))
     assert files, f"{sink}: nothing was looked at"
-    leaking = {str(path.relative_to(live.settings.home)): found for path in files if (found := _leaks(path.read_bytes()))}
+    leaking = {
+        str(path.relative_to(live.settings.home)): found for path in files if (found := _leaks(path.read_bytes()))
+    }
     assert leaking == {}
 
 
@@ -186,10 +200,12 @@ def _files_of(live: Live, sink: str) -> Iterator[Path]:
 
 
 def test_airflow_metadata_holds_no_canary(live: Live, printed: str) -> None:
-    connection = psycopg2.connect(live.running.airflow_dsn)
+    connection = postgres.airflow_connection(live.settings)
     looked_at = 0
     with connection, connection.cursor() as cursor:
-        cursor.execute("select format('%I.%I', table_schema, table_name) from information_schema.tables where table_schema = 'public'")
+        cursor.execute(
+            "select format('%I.%I', table_schema, table_name) from information_schema.tables where table_schema = 'public'"
+        )
         for (table,) in cursor.fetchall():
             content = io.StringIO()
             cursor.copy_expert(f"copy {table} to stdout", content)

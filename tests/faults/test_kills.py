@@ -59,7 +59,9 @@ def test_scheduler_killed_while_fifty_files_land_leaves_the_same_as_an_undisturb
 ) -> None:
     house = load_house()
     payloads = [
-        sample_records(house, "wearside_police", "police", 20, seed=9_000 + n, break_rule="POL-020" if n % 5 == 0 else None)
+        sample_records(
+            house, "wearside_police", "police", 20, seed=9_000 + n, break_rule="POL-020" if n % 5 == 0 else None
+        )
         for n in range(50)
     ]
     hashes = [hashlib.sha256(payload).hexdigest() for payload in payloads]

@@ -42,7 +42,9 @@ def test_recipe_add_an_agency_works_as_it_is_written(recipe: str, database: Any,
     assert commands, "the recipe no longer shows its commands"
     for command in commands:
         words = shlex.split(command)
-        words = [sys.executable, "-m", "frontdoor", *words[1:]] if words[0] == "frontdoor" else [sys.executable, *words[1:]]
+        words = (
+            [sys.executable, "-m", "frontdoor", *words[1:]] if words[0] == "frontdoor" else [sys.executable, *words[1:]]
+        )
         run = subprocess.run(
             words,
             cwd=checkout,

@@ -27,7 +27,9 @@ def declarations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_agency_added_while_running_is_known_to_the_next_drain(database: Any, declarations: Path) -> None:
     connection = database.connect()
     prepare.prepare(database.settings)
-    agency = (declarations / "agencies" / "wearside_police.yaml").read_text().replace("wearside_police", "tyneside_police")
+    agency = (
+        (declarations / "agencies" / "wearside_police.yaml").read_text().replace("wearside_police", "tyneside_police")
+    )
     (declarations / "agencies" / "tyneside_police.yaml").write_text(agency)
     agreed = (declarations / "police" / "agencies" / "wearside_police.yaml").read_text()
     (declarations / "police" / "agencies" / "tyneside_police.yaml").write_text(

@@ -47,7 +47,7 @@ clock as (
 {{ feed.feed }}_touched as (
     select deliveries.delivery_id as first_delivery_id
     from deliveries
-    where deliveries.feed = '{{ feed.feed }}' and deliveries.status = 'published'
+    where deliveries.feed = '{{ feed.feed }}' and deliveries.published_at is not null
 ),
 {%- endif %}
 

@@ -29,7 +29,7 @@ first_told as (
     from deliveries
     inner join agencies on deliveries.agency_code = agencies.agency_code
     cross join clock
-    where deliveries.feed = 'visit' and deliveries.status = 'published'
+    where deliveries.feed = 'visit' and deliveries.published_at is not null
     group by agencies.agency_code, agencies.timezone, clock.as_of
 ),
 {% if is_incremental() %}

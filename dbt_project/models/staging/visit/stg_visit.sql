@@ -28,7 +28,7 @@ published as (
     from read_records
     inner join deliveries on read_records._delivery_id = deliveries.delivery_id
     left join agencies on read_records._agency_code = agencies.agency_code
-    where deliveries.status = 'published'
+    where deliveries.published_at is not null
 ),
 
 renamed as (

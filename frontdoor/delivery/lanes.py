@@ -1,0 +1,154 @@
+"""Deliveries of one agency and feed form a lane, and advance in the order of their arrival, one process at a time.
+
+Lanes do not wait for one another: small deliveries of all free lanes are judged together, and a large one travels
+alone, holding its own lane only.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+
+from psycopg2.extensions import connection as Connection
+
+from frontdoor import database, intake, quality
+from frontdoor.contract import House
+from frontdoor.delivery.publication import publish
+from frontdoor.settings import Settings
+
+log = logging.getLogger(__name__)
+
+BATCH_DELIVERIES = 200
+BATCH_BYTES = 128 * 2**20
+# From this size on a delivery is judged alone, so that small ones do not wait for its scan.
+LARGE_BYTES = 32 * 2**20
+# A file that fails this often, or that kills its process, becomes a dead letter with a clock and an owner.
+LOAD_ATTEMPTS = 5
+
+
+def advance(connection: Connection, settings: Settings, house: House, feed: str) -> int:
+    """Advance all lanes of a feed that no other process holds; return deliveries published."""
+    published = 0
+    while True:
+        with ExitStack() as kept:
+            held: dict[str, ExitStack] = {}
+            for agency in _agencies_with_work(connection, feed):
+                lane = kept.enter_context(ExitStack())
+                if lane.enter_context(database.advisory_lock(connection, "lane", agency, feed, wait=False)):
+                    held[agency] = lane
+            # Asked after the locks are held: what another process finished meanwhile is not done twice.
+            batch = _next_batch(connection, feed, list(held))
+            if not batch:
+                return published
+            for agency in held.keys() - {agency for _, agency, _, _ in batch}:
+                held[agency].close()
+            ready = [
+                delivery_id
+                for delivery_id, _, status, attempts in batch
+                if status != "received" or _load(connection, settings, house, delivery_id, attempts)
+            ]
+            published += judge_and_publish(connection, settings, house, feed, ready)
+        # Looked at again after the locks are free: whoever came in vain while they were held has left its work to us.
+
+
+def _agencies_with_work(connection: Connection, feed: str) -> list[str]:
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select distinct agency_code from intake.deliveries"
+            " where feed = %s and status in ('received', 'loaded', 'checked') order by agency_code",
+            (feed,),
+        )
+        return [agency for (agency,) in cursor]
+
+
+def _next_batch(connection: Connection, feed: str, agencies: list[str]) -> list[tuple[int, str, str, int]]:
+    """Return (delivery_id, agency, status, attempts): the small ones at the head of each lane, else one large one."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            """
+            with undone as (
+                select
+                    delivery_id, agency_code, status, attempts, size_bytes,
+                    bool_or(size_bytes >= %(large)s) over lane as is_behind_a_large_one,
+                    row_number() over lane = 1 as is_head
+                from intake.deliveries
+                where
+                    feed = %(feed)s and agency_code = any(%(agencies)s)
+                    and status in ('received', 'loaded', 'checked')
+                window lane as (partition by agency_code order by delivery_id)
+            ), small_ones as (
+                select *, sum(size_bytes) over (order by delivery_id) as bytes_so_far
+                from undone
+                where not is_behind_a_large_one
+            ), chosen as (
+                (
+                    select delivery_id, agency_code, status, attempts
+                    from small_ones
+                    where bytes_so_far <= %(bytes)s
+                    order by delivery_id
+                    limit %(deliveries)s
+                )
+                union all
+                (
+                    select delivery_id, agency_code, status, attempts
+                    from undone
+                    where is_head and not exists (select from small_ones)
+                    order by size_bytes, delivery_id
+                    limit 1
+                )
+            )
+            select delivery_id, agency_code, status, attempts from chosen order by delivery_id
+            """,
+            {
+                "feed": feed,
+                "agencies": agencies,
+                "large": LARGE_BYTES,
+                "bytes": BATCH_BYTES,
+                "deliveries": BATCH_DELIVERIES,
+            },
+        )
+        return list(cursor)
+
+
+def _load(connection: Connection, settings: Settings, house: House, delivery_id: int, attempts: int) -> bool:
+    """Load and read one delivery; tell whether there is something to judge."""
+    with connection, connection.cursor() as cursor:
+        # Counted before the attempt, so that a file which kills its process is counted too.
+        cursor.execute("update intake.deliveries set attempts = attempts + 1 where delivery_id = %s", (delivery_id,))
+    if attempts >= LOAD_ATTEMPTS:
+        with connection:
+            intake.give_up(connection, house, delivery_id)
+        return False
+    try:
+        with connection:
+            if intake.load(connection, settings, house, delivery_id) != "loaded":
+                return False  # a dead letter, or a repeat of a delivery that was itself not loaded when it was taken
+            quality.read(connection, house, [delivery_id])
+    except Exception as error:
+        if database.is_away(error):
+            raise
+        log.error("delivery %s was not loaded (attempt %s): %s", delivery_id, attempts + 1, database.safe_error(error))
+        return False
+    return True
+
+
+def judge_and_publish(
+    connection: Connection,
+    settings: Settings,
+    house: House,
+    feed: str,
+    delivery_ids: list[int],
+    *,
+    notify: bool = True,
+) -> int:
+    """Judge loaded deliveries of one feed and publish them, judged or not; return deliveries published."""
+    if not delivery_ids:
+        return 0
+    try:
+        quality.judge(connection, settings, house, feed, delivery_ids)
+    except Exception as error:
+        if database.is_away(error):
+            raise
+        connection.rollback()
+        log.error("%s deliveries are published unjudged: %s", len(delivery_ids), database.safe_error(error))
+    return publish(connection, house, delivery_ids, notify=notify)

@@ -1,0 +1,113 @@
+"""Publish deliveries, judged or not, with their messages in the same commit; write later what could not be written."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from datetime import timedelta
+
+from psycopg2.extensions import connection as Connection
+
+from frontdoor import alerts, clock, database
+from frontdoor.contract import House
+
+log = logging.getLogger(__name__)
+
+# How far back messages that were never written are looked for.
+UNANSWERED_LOOK_BACK = timedelta(days=7)
+
+
+def publish(connection: Connection, house: House, delivery_ids: list[int], *, notify: bool) -> int:
+    """Publish what was loaded, judged or not, with its messages in the same commit; return deliveries published."""
+    at = clock.now()
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            """
+            with before as (
+                select delivery_id, status
+                from intake.deliveries
+                where delivery_id = any(%(ids)s) and status in ('loaded', 'checked')
+                for update
+            ), published as (
+                update intake.deliveries
+                set
+                    status = 'published',
+                    published_at = coalesce(published_at, %(at)s),
+                    built_in = null,
+                    records_built = 0,
+                    verdict = coalesce(verdict, 'accepted_with_findings')
+                from before
+                where deliveries.delivery_id = before.delivery_id
+                returning deliveries.delivery_id, before.status as status_from
+            )
+            insert into intake.delivery_events (delivery_id, status_from, status_to, at)
+            select delivery_id, status_from, 'published', %(at)s
+            from published
+            returning delivery_id
+            """,
+            {"ids": delivery_ids, "at": at},
+        )
+        published = [delivery_id for (delivery_id,) in cursor]
+        if notify:
+            _compose(connection, house, delivery_ids=published)
+    return len(published)
+
+
+def _compose(
+    connection: Connection, house: House, delivery_ids: Collection[int] = (), file_ids: Collection[int] = ()
+) -> None:
+    """Write messages into the outbox in the caller's transaction; a message that cannot be written holds nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute("savepoint compose")
+        try:
+            alerts.compose(connection, house, delivery_ids, file_ids)
+        except Exception as error:
+            if database.is_away(error):
+                raise
+            cursor.execute("rollback to savepoint compose")
+            log.error("messages were not written: %s", database.safe_error(error))
+        cursor.execute("release savepoint compose")
+
+
+def answer_the_unanswered(connection: Connection, house: House) -> None:
+    """Write the messages that are due and not there: of dead files, and of deliveries whose composing failed.
+
+    A replayed delivery is left in peace: a replay mails only where it was told to.
+    """
+    since = clock.now() - UNANSWERED_LOOK_BACK
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            """
+            select file_id from intake.files
+            where
+                status = 'dead_letter'
+                and received_at > %s
+                and not exists (select from alerts.messages where messages.file_id = files.file_id)
+            """,
+            (since,),
+        )
+        file_ids = [file_id for (file_id,) in cursor]
+        cursor.execute(
+            """
+            select delivery_id from intake.deliveries
+            where
+                status = 'published'
+                and published_at > %s
+                and not exists (select from alerts.messages where messages.delivery_id = deliveries.delivery_id)
+                and not exists (
+                    select from intake.delivery_events
+                    where delivery_events.delivery_id = deliveries.delivery_id and status_from = 'published'
+                )
+                and (
+                    verdict in ('partly_read', 'unreadable')
+                    or exists (
+                        select from quality.findings
+                        where findings.delivery_id = deliveries.delivery_id and findings.state = 'new'
+                    )
+                )
+            """,
+            (since,),
+        )
+        delivery_ids = [delivery_id for (delivery_id,) in cursor]
+        if file_ids or delivery_ids:
+            _compose(connection, house, delivery_ids, file_ids)
