@@ -39,7 +39,7 @@ def test_task_killed_while_it_loads_is_done_again_from_the_start_of_that_file(li
     killed: list[int] = []
 
     def loading() -> bool:
-        killed[:] = _client_processes(live, "query ilike 'copy raw.police%' and state = 'active'")
+        killed[:] = _client_processes(live, "query ilike 'copy%police%' and state = 'active'")
         return bool(killed)
 
     live.wait_until(loading, 60, "the task to be loading")

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 AWAY = ("08", "40", "53", "55", "57")
 # How many statements may be spent on narrowing a failure down, per sender and day.
 MOST_ATTEMPTS = 400
+ANALYZED_FROM_RECORDS = 1000
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,20 @@ def _read(cursor: Cursor, house: House, batch: Batch) -> None:
         for delivery_id in batch.delivery_ids:
             _read_by_halves(cursor, house, batch, how, delivery_id, spent)
     clock_changes.note(cursor, house, batch.feed, batch.delivery_ids, batch.received, how.zone)
+    _let_the_planner_know(cursor, batch, everything)
+
+
+def _let_the_planner_know(cursor: Cursor, batch: Batch, condition: str) -> None:
+    """Analyze a partition that just grew by much, by the columns that checks join and filter by.
+
+    A planner that believes a fresh partition empty joins it to itself row by row: 10,000 records took 23 s to judge.
+    """
+    read = identifier(batch.feed.code + "_read")
+    cursor.execute(
+        f"select tableoid::regclass::text from raw.{read} where {condition} offset {ANALYZED_FROM_RECORDS - 1} limit 1"
+    )
+    for (partition,) in cursor.fetchall():
+        cursor.execute(f"analyze {partition} (_delivery_id, _record_no, _received_at, record_key, has_own_key)")
 
 
 def _reading(house: House, batch: Batch, how: Dialect, condition: str) -> str:
