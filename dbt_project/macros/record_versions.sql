@@ -18,7 +18,7 @@
     {%- set lineage = ['record_key', 'content_hash', 'has_own_key', 'known_from', 'received_at'] -%}
     {%- set compared = ['match_forename', 'match_surname', 'match_birth_date', 'match_matter', 'grade_rank', 'risk_facts', 'is_withdrawal'] -%}
     {%- set judgement = [
-        'copy_no', 'first_delivery_id', 'first_received_at', 'known_to', 'superseded_by_delivery_id', 'is_only_in_delivery',
+        'copy_no', 'first_delivery_id', 'first_record_no', 'first_received_at', 'known_to', 'superseded_by_delivery_id', 'is_only_in_delivery',
         'is_current', 'is_repeat', 'is_first_known', 'is_latest_known', 'is_withdrawn', 'is_downgrade', 'has_contradiction',
         'is_in_latest_extract',
     ] -%}
@@ -102,18 +102,18 @@
         union
         select arrived.record_key
         from arrived
-        where
-            arrived.has_own_key
-            and arrived._delivery_id in (select sliced.delivery_id from sliced)
-            and exists (
-                select 1
-                from {{ staging }} as others
-                where
-                    others.record_key = arrived.record_key
-                    and others._delivery_id = arrived._delivery_id
-                    and others._received_at = arrived._received_at
-                    and others._record_no <> arrived._record_no
-            )
+        inner join sliced on arrived._delivery_id = sliced.delivery_id
+        cross join lateral (
+            select 1
+            from {{ source('raw', feed ~ '_read') }} as others
+            where
+                others.record_key = arrived.record_key
+                and others._delivery_id = arrived._delivery_id
+                and others._received_at = arrived._received_at
+                and others._record_no <> arrived._record_no
+            limit 1
+        ) as others
+        where arrived.has_own_key
     ),
 
     records as (
@@ -215,6 +215,10 @@
                 when cases.is_only_in_delivery then first_value(cases.delivery_id) over in_order
                 else cases.delivery_id
             end as first_delivery_id,
+            case
+                when cases.is_only_in_delivery then first_value(cases.record_no) over in_order
+                else cases.record_no
+            end as first_record_no,
             case
                 when cases.is_only_in_delivery then first_value(cases.received_at) over in_order
                 else cases.received_at
@@ -367,6 +371,7 @@
             repeated.copy_no::integer as copy_no,
             -- Of a repeat nothing is said that a later delivery could change.
             case when repeated.is_repeat then repeated.delivery_id else repeated.first_delivery_id end as first_delivery_id,
+            case when repeated.is_repeat then repeated.record_no else repeated.first_record_no end as first_record_no,
             case when repeated.is_repeat then repeated.received_at else repeated.first_received_at end as first_received_at,
             case
                 when repeated.is_repeat then repeated.known_from

@@ -30,43 +30,33 @@
 {%- endmacro %}
 
 {#-
-    The protection markers among what a record says, as a JSON list of `code_list:code` without doubles. Which codes are markers is a dated
-    attribute of the code seed, which the partnership signs. `said`: code list, attribute, expression of text[].
+    The protection markers among what a record says, as a JSON list of `code_list:code` without doubles; to be joined laterally, so that it is
+    worked out once. Which codes are markers is an attribute of the code seed, which the partnership signs; a code that ever was one is one.
+    `said`: code list, attribute, expression of text[].
 -#}
-{% macro protection_markers(said, received_on) -%}
+{% macro protection_markers(said) -%}
     (
-        select coalesce(jsonb_agg(distinct codes.code_list || ':' || codes.code), '[]')
+        select coalesce(jsonb_agg(distinct said.code_list || ':' || codes.code), '[]') as facts
         from (
             values
             {%- for code_list, attribute, expression in said %}
-            ('{{ code_list }}', '{{ attribute }}', {{ expression }}){{ ',' if not loop.last }}
+            ('{{ code_list }}', {{ expression }}, (
+                select array_agg(markers.code)
+                from {{ source('reference', 'codes') }} as markers
+                where markers.code_list = '{{ code_list }}' and markers.attributes ->> '{{ attribute }}' = 'true'
+            )){{ ',' if not loop.last }}
             {%- endfor %}
-        ) as said (code_list, attribute, codes_said)
-        cross join lateral unnest(said.codes_said) as said_codes (code)
-        inner join {{ source('reference', 'codes') }} as codes
-            on
-                said.code_list = codes.code_list
-                and said_codes.code = codes.code
-                and codes.valid_from <= {{ received_on }}
-                and coalesce(codes.valid_to >= {{ received_on }}, true)
-        where codes.attributes ->> said.attribute = 'true'
+        ) as said (code_list, codes_said, marker_codes)
+        cross join lateral unnest(said.codes_said) as codes (code)
+        where codes.code = any(said.marker_codes)
     )
 {%- endmacro %}
 
-{#- Under the age at which a child can leave, tell or hide; an unborn child is. -#}
-{% macro is_infant(name_status, age_reckoned_from, received_on) -%}
+{#- Under the age at which a child can leave, tell or hide; an unborn child is. `infant_age_years`: reference.thresholds. -#}
+{% macro is_infant(name_status, age_reckoned_from, received_on, infant_age_years) -%}
     coalesce(
         {{ name_status }} = 'unborn'
-        or {{ age_reckoned_from }} > {{ received_on }} - make_interval(years => (
-            select thresholds.threshold_value::integer
-            from {{ source('reference', 'thresholds') }} as thresholds
-            where
-                thresholds.threshold_id = 'infant_age_years'
-                and thresholds.valid_from <= {{ received_on }}
-                and coalesce(thresholds.valid_to >= {{ received_on }}, true)
-            order by thresholds.valid_from desc
-            limit 1
-        )),
+        or {{ age_reckoned_from }} > {{ received_on }} - make_interval(years => {{ infant_age_years }}::integer),
         false
     )
 {%- endmacro %}

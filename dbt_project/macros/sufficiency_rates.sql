@@ -1,9 +1,9 @@
 {#-
-    A score of sufficiency by agency, element and period, from the counted patterns; only the periods that the news touched. Letters: P present,
-    U unknown with a reason, M missing, N not applicable; anything else could not be judged. `counts_for_sender`: the letters that count.
+    A score of sufficiency by agency, element and period, from what was counted by block; only the periods that the news touched. `counting`: an
+    expression over told.present_count, unknown_count, missing_count. What could not be judged stands beside the rate.
 -#}
-{% macro sufficiency_rates(indicator_id, letters) %}
-with patterns as (
+{% macro sufficiency_rates(indicator_id, counting) %}
+with blocks as (
     select * from {{ ref('fct_sufficiency') }}
 ),
 
@@ -25,11 +25,11 @@ clock as (
 
 dated as (
     select
-        patterns.*,
+        blocks.*,
         periods.period_grain,
         periods.period_start
-    from patterns
-    inner join dates on patterns.received_on = dates.date_day
+    from blocks
+    inner join dates on blocks.received_on = dates.date_day
     cross join lateral (
         values
         ('week', dates.week_start_date),
@@ -48,45 +48,31 @@ touched as (
     {%- endif %}
 ),
 
-grouped as (
+told as (
     select
         dated.agency_code,
-        dated.feed,
-        dated.contract_version,
         dated.period_grain,
         dated.period_start,
         dated.basis,
-        dated.sufficiency,
-        sum(dated.record_count) as record_count
+        elements.element,
+        sum(counts.present_count)::bigint as present_count,
+        sum(counts.unknown_count)::bigint as unknown_count,
+        sum(counts.missing_count)::bigint as missing_count,
+        sum(counts.unjudged_count)::bigint as unjudged_count
     from dated
     inner join touched
         on
             dated.agency_code = touched.agency_code
             and dated.period_grain = touched.period_grain
             and dated.period_start = touched.period_start
-    where dated.record_count > 0
-    group by
-        dated.agency_code, dated.feed, dated.contract_version, dated.period_grain, dated.period_start, dated.basis, dated.sufficiency
-),
-
-told as (
-    select
-        grouped.agency_code,
-        grouped.period_grain,
-        grouped.period_start,
-        grouped.basis,
-        elements.element,
-        coalesce(substr(grouped.sufficiency, elements.position, 1), '') as letter,
-        sum(grouped.record_count) as record_count
-    from grouped
-    inner join elements on grouped.feed = elements.feed and grouped.contract_version = elements.contract_version
-    group by
-        grouped.agency_code,
-        grouped.period_grain,
-        grouped.period_start,
-        grouped.basis,
-        elements.element,
-        coalesce(substr(grouped.sufficiency, elements.position, 1), '')
+    cross join lateral unnest(dated.present_counts, dated.unknown_counts, dated.missing_counts, dated.unjudged_counts)
+        with ordinality as counts (present_count, unknown_count, missing_count, unjudged_count, position)
+    inner join elements
+        on
+            dated.feed = elements.feed
+            and dated.contract_version = elements.contract_version
+            and counts.position = elements.position
+    group by dated.agency_code, dated.period_grain, dated.period_start, dated.basis, elements.element
 ),
 
 scored as (
@@ -96,9 +82,9 @@ scored as (
         told.period_start,
         told.basis,
         coalesce(told.element, 'all') as element,
-        coalesce(sum(told.record_count) filter (where told.letter in ({{ letters }})), 0)::bigint as numerator,
-        coalesce(sum(told.record_count) filter (where told.letter in ('P', 'U', 'M')), 0)::bigint as denominator,
-        coalesce(sum(told.record_count) filter (where told.letter not in ('P', 'U', 'M', 'N')), 0)::bigint as unknown_count
+        sum({{ counting }})::bigint as numerator,
+        sum(told.present_count + told.unknown_count + told.missing_count)::bigint as denominator,
+        sum(told.unjudged_count)::bigint as unknown_count
     from told
     group by
         grouping sets (
@@ -115,7 +101,7 @@ arrived as (
         sum(deliveries.records_loaded)::double precision / nullif(sum(deliveries.records_in), 0) as input_completeness_ratio
     from dated
     inner join deliveries on dated.first_delivery_id = deliveries.delivery_id
-    where dated.basis = 'none'
+    where dated.basis = 'none' and dated.block_no = 0
     group by dated.agency_code, dated.period_grain, dated.period_start
 )
 

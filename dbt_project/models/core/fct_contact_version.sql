@@ -6,7 +6,7 @@
         unique_key=['agency_code', 'delivery_id', 'record_no'],
         indexes=[
             {'columns': ['record_key', 'delivery_id']},
-            {'columns': ['first_delivery_id']},
+            {'columns': ['first_delivery_id', 'first_record_no']},
             {'columns': ['child_key']},
         ],
     )

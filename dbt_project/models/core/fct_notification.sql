@@ -37,6 +37,7 @@ select
     versions.delivery_id,
     versions.record_no,
     versions.first_delivery_id,
+    versions.first_record_no,
     versions.first_received_at,
     versions.is_first_known,
     versions.is_withdrawn,

@@ -1,11 +1,11 @@
--- Why: how much records told of what must be known, counted once, so that rates need not read every record again. Grain: one row per delivery
--- that first told of records, basis, contract version and pattern of letters. Traps: only deliveries that the news touches are counted again; a
--- row without a pattern and with no records keeps the place of a delivery that has none left.
+-- Why: how much records told of what must be known, counted once, so that rates need not read every record again. Grain: one row per block of a
+-- delivery that first told of records, basis and contract version; counts by element, in the order of the letters. Traps: only blocks that the
+-- news touches are counted again; a row of the basis `none` keeps the place of a block that nothing is left of.
 {{
     config(
         incremental_strategy='delete+insert',
-        unique_key=['agency_code', 'first_delivery_id'],
-        indexes=[{'columns': ['agency_code', 'first_delivery_id']}],
+        unique_key=['first_delivery_id', 'block_no'],
+        indexes=[{'columns': ['first_delivery_id', 'block_no']}],
     )
 }}
 
@@ -15,6 +15,10 @@ with deliveries as (
 
 agencies as (
     select * from {{ ref('dim_agency') }}
+),
+
+elements as (
+    select * from {{ source('quality', 'sufficiency_elements') }}
 ),
 
 clock as (
@@ -34,18 +38,35 @@ clock as (
 ),
 
 {{ feed.feed }}_touched as (
-    select unnest(array[versions.delivery_id, versions.first_delivery_id]) as first_delivery_id
+    select distinct
+        places.first_delivery_id,
+        places.block_no
     from {{ feed.feed }}_keys as keys
     inner join {{ versions }} as versions on keys.record_key = versions.record_key
+    cross join lateral (
+        values
+        (versions.delivery_id, {{ block_of('versions.record_no') }}),
+        (versions.first_delivery_id, {{ block_of('versions.first_record_no') }})
+    ) as places (first_delivery_id, block_no)
     where not versions.is_repeat
     union
-    select news.delivery_id
+    -- A delivery without a record that could be read counts as one, too.
+    select
+        news.delivery_id as first_delivery_id,
+        0 as block_no
     from warehouse.news as news
     where news.feed = '{{ feed.feed }}'
 ),
 {%- else %}
 {{ feed.feed }}_touched as (
-    select deliveries.delivery_id as first_delivery_id
+    select distinct
+        versions.first_delivery_id,
+        {{ block_of('versions.first_record_no') }} as block_no
+    from {{ versions }} as versions
+    union
+    select
+        deliveries.delivery_id as first_delivery_id,
+        0 as block_no
     from deliveries
     where deliveries.feed = '{{ feed.feed }}' and deliveries.published_at is not null
 ),
@@ -53,55 +74,117 @@ clock as (
 
 {{ feed.feed }}_patterns as (
     select
-        versions.first_delivery_id,
+        touched.first_delivery_id,
+        touched.block_no,
         versions.contract_version,
         versions.sufficiency,
-        count(*) filter (where versions.is_first_known) as as_known_count,
-        count(*) filter (where versions.is_latest_known) as as_corrected_count
+        count(*) filter (where versions.is_first_known) as as_known,
+        count(*) filter (where versions.is_latest_known) as as_corrected
     from {{ feed.feed }}_touched as touched
-    inner join {{ versions }} as versions on touched.first_delivery_id = versions.first_delivery_id
-    group by versions.first_delivery_id, versions.contract_version, versions.sufficiency
+    cross join lateral (
+        select kept.*
+        from {{ versions }} as kept
+        where
+            kept.first_delivery_id = touched.first_delivery_id
+            and kept.first_record_no >= touched.block_no * {{ block_size() }}
+            and kept.first_record_no < (touched.block_no + 1) * {{ block_size() }}
+        -- Looked up block by block, whatever the planner believes.
+        offset 0
+    ) as versions
+    group by touched.first_delivery_id, touched.block_no, versions.contract_version, versions.sufficiency
 ),
 {% endfor %}
 touched as (
     {%- for feed in rooms().measured %}
-    select {{ feed.feed }}_touched.first_delivery_id from {{ feed.feed }}_touched
+    select * from {{ feed.feed }}_touched
     {{ 'union' if not loop.last }}
     {%- endfor %}
 ),
 
 patterns as (
     {%- for feed in rooms().measured %}
-    select * from {{ feed.feed }}_patterns
+    select
+        '{{ feed.feed }}' as feed,
+        {{ feed.feed }}_patterns.*
+    from {{ feed.feed }}_patterns
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
 
+-- P present, U unknown with a reason, M missing, N not applicable; anything else could not be judged.
+told as (
+    select
+        patterns.first_delivery_id,
+        patterns.block_no,
+        patterns.contract_version,
+        elements.position,
+        sum(patterns.as_known) filter (where substr(patterns.sufficiency, elements.position, 1) = 'P') as known_present,
+        sum(patterns.as_known) filter (where substr(patterns.sufficiency, elements.position, 1) = 'U') as known_unknown,
+        sum(patterns.as_known) filter (where substr(patterns.sufficiency, elements.position, 1) = 'M') as known_missing,
+        sum(patterns.as_known) filter (where substr(patterns.sufficiency, elements.position, 1) = 'N') as known_not_applicable,
+        sum(patterns.as_known) as known_total,
+        sum(patterns.as_corrected) filter (where substr(patterns.sufficiency, elements.position, 1) = 'P') as corrected_present,
+        sum(patterns.as_corrected) filter (where substr(patterns.sufficiency, elements.position, 1) = 'U') as corrected_unknown,
+        sum(patterns.as_corrected) filter (where substr(patterns.sufficiency, elements.position, 1) = 'M') as corrected_missing,
+        sum(patterns.as_corrected) filter (where substr(patterns.sufficiency, elements.position, 1) = 'N') as corrected_not_applicable,
+        sum(patterns.as_corrected) as corrected_total
+    from patterns
+    inner join elements on patterns.feed = elements.feed and patterns.contract_version = elements.contract_version
+    group by patterns.first_delivery_id, patterns.block_no, patterns.contract_version, elements.position
+),
+
+told_by_basis as (
+    select
+        told.first_delivery_id,
+        told.block_no,
+        told.contract_version,
+        told.position,
+        bases.basis,
+        coalesce(bases.present, 0)::bigint as present_count,
+        coalesce(bases.unknown, 0)::bigint as unknown_count,
+        coalesce(bases.missing, 0)::bigint as missing_count,
+        (
+            bases.total
+            - coalesce(bases.present, 0) - coalesce(bases.unknown, 0) - coalesce(bases.missing, 0) - coalesce(bases.not_applicable, 0)
+        )::bigint as unjudged_count
+    from told
+    cross join lateral (
+        values
+        ('as_known', told.known_present, told.known_unknown, told.known_missing, told.known_not_applicable, told.known_total),
+        (
+            'as_corrected',
+            told.corrected_present,
+            told.corrected_unknown,
+            told.corrected_missing,
+            told.corrected_not_applicable,
+            told.corrected_total
+        )
+    ) as bases (basis, present, unknown, missing, not_applicable, total)
+    where bases.total > 0
+),
+
 counted as (
     select
-        patterns.first_delivery_id,
-        patterns.contract_version,
-        patterns.sufficiency,
-        'as_known' as basis,
-        patterns.as_known_count as record_count
-    from patterns
-    where patterns.as_known_count > 0
-    union all
-    select
-        patterns.first_delivery_id,
-        patterns.contract_version,
-        patterns.sufficiency,
-        'as_corrected' as basis,
-        patterns.as_corrected_count as record_count
-    from patterns
-    where patterns.as_corrected_count > 0
+        told_by_basis.first_delivery_id,
+        told_by_basis.block_no,
+        told_by_basis.basis,
+        told_by_basis.contract_version,
+        array_agg(told_by_basis.present_count order by told_by_basis.position) as present_counts,
+        array_agg(told_by_basis.unknown_count order by told_by_basis.position) as unknown_counts,
+        array_agg(told_by_basis.missing_count order by told_by_basis.position) as missing_counts,
+        array_agg(told_by_basis.unjudged_count order by told_by_basis.position) as unjudged_counts
+    from told_by_basis
+    group by told_by_basis.first_delivery_id, told_by_basis.block_no, told_by_basis.basis, told_by_basis.contract_version
     union all
     select
         touched.first_delivery_id,
-        null as contract_version,
-        null as sufficiency,
+        touched.block_no,
         'none' as basis,
-        0 as record_count
+        null as contract_version,
+        null as present_counts,
+        null as unknown_counts,
+        null as missing_counts,
+        null as unjudged_counts
     from touched
 )
 
@@ -109,10 +192,13 @@ select
     deliveries.agency_code,
     deliveries.feed,
     counted.first_delivery_id,
+    counted.block_no,
     counted.basis,
     counted.contract_version,
-    counted.sufficiency,
-    counted.record_count,
+    counted.present_counts,
+    counted.unknown_counts,
+    counted.missing_counts,
+    counted.unjudged_counts,
     (deliveries.received_at at time zone coalesce(agencies.timezone, 'UTC'))::date as received_on,
     clock.as_of
 from counted

@@ -7,4 +7,4 @@
     )
 }}
 
-{{ sufficiency_rates('Q06_effort', "'P', 'U'") }}
+{{ sufficiency_rates('Q06_effort', 'told.present_count + told.unknown_count') }}

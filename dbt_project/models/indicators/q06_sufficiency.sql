@@ -7,4 +7,4 @@
     )
 }}
 
-{{ sufficiency_rates('Q06_sufficiency', "'P'") }}
+{{ sufficiency_rates('Q06_sufficiency', 'told.present_count') }}

@@ -17,6 +17,10 @@ codes as (
     select * from {{ source('reference', 'codes') }}
 ),
 
+thresholds as (
+    select * from {{ source('reference', 'thresholds') }}
+),
+
 grades as (
     select
         codes.*,
@@ -69,14 +73,8 @@ renamed as (
         published.name_status,
         grades.grade_rank,
         grades.grade_ratio,
-        {{ protection_markers(
-            [
-                ('red_line_fact', 'is_fact', 'published.red_line_facts'),
-                ('harm_type', 'is_marker', 'published.harm_type'),
-                ('powers_used', 'is_power', 'array[published.powers_used]'),
-            ],
-            'published.received_on',
-        ) }}
+        thresholds.threshold_value as infant_age_years,
+        markers.facts
         || case when published.suspect_lives_with_child = 'yes' then '["suspect_lives_with_child"]'::jsonb else '[]' end as risk_facts,
 
         -- for comparing records only
@@ -102,6 +100,18 @@ renamed as (
         -- Something was said that we cannot read: a marker cannot be excluded.
         coalesce(published.red_line_facts_state in ('unmapped', 'unparsed') or published.harm_type_state = 'unmapped', false) as has_unread_marker
     from published
+    cross join lateral {{ protection_markers(
+        [
+            ('red_line_fact', 'is_fact', 'published.red_line_facts'),
+            ('harm_type', 'is_marker', 'published.harm_type'),
+            ('powers_used', 'is_power', 'array[published.powers_used]'),
+        ]
+    ) }} as markers
+    left join thresholds
+        on
+            thresholds.threshold_id = 'infant_age_years'
+            and thresholds.valid_from <= published.received_on
+            and coalesce(thresholds.valid_to >= published.received_on, true)
     left join grades
         on
             published.child_risk_grade = grades.code
@@ -114,7 +124,7 @@ marked as (
         renamed.*,
         renamed.risk_facts <> '[]'::jsonb
         or renamed.has_unread_marker
-        or {{ is_infant('renamed.name_status', 'renamed.age_reckoned_from', 'renamed.received_on') }} as has_protection_marker
+        or {{ is_infant('renamed.name_status', 'renamed.age_reckoned_from', 'renamed.received_on', 'renamed.infant_age_years') }} as has_protection_marker
     from renamed
 )
 

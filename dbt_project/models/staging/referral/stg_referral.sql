@@ -17,6 +17,10 @@ codes as (
     select * from {{ source('reference', 'codes') }}
 ),
 
+thresholds as (
+    select * from {{ source('reference', 'thresholds') }}
+),
+
 grades as (
     select
         codes.*,
@@ -70,12 +74,8 @@ renamed as (
         published.name_status,
         grades.grade_rank,
         grades.grade_ratio,
-        {{ protection_markers(
-            [
-                ('concern_type', 'is_marker', 'published.concern_type'),
-            ],
-            'published.received_on',
-        ) }}
+        thresholds.threshold_value as infant_age_years,
+        markers.facts
         || case when published.immediate_danger = 'yes' then '["immediate_danger"]'::jsonb else '[]' end
         || case when published.injury = 'yes' then '["injury"]'::jsonb else '[]' end
         || case when published.person_access_now = 'yes' then '["person_access_now"]'::jsonb else '[]' end as risk_facts,
@@ -115,6 +115,16 @@ renamed as (
             false
         ) as is_closed
     from published
+    cross join lateral {{ protection_markers(
+        [
+            ('concern_type', 'is_marker', 'published.concern_type'),
+        ]
+    ) }} as markers
+    left join thresholds
+        on
+            thresholds.threshold_id = 'infant_age_years'
+            and thresholds.valid_from <= published.received_on
+            and coalesce(thresholds.valid_to >= published.received_on, true)
     left join grades
         on
             coalesce(published.level_decided, published.level_requested) = grades.code
@@ -133,7 +143,7 @@ marked as (
         renamed.*,
         renamed.risk_facts <> '[]'::jsonb
         or renamed.has_unread_marker
-        or {{ is_infant('renamed.name_status', 'renamed.age_reckoned_from', 'renamed.received_on') }} as has_protection_marker
+        or {{ is_infant('renamed.name_status', 'renamed.age_reckoned_from', 'renamed.received_on', 'renamed.infant_age_years') }} as has_protection_marker
     from renamed
 )
 
