@@ -3,26 +3,20 @@
 {{
     config(
         incremental_strategy='delete+insert',
-        unique_key='child_key',
+        unique_key=['agency_code', 'child_key'],
     )
 }}
 
 with
 {%- for feed in rooms().feeds %}
+{%- set versions = ref(feed.fact ~ '_version') %}
 {{ feed.fact }}_versions as (
     select
         versions.child_key,
         versions.agency_code,
         versions.child_reference,
         versions.received_at
-    from {{ ref(feed.fact ~ '_version') }} as versions
-    {%- if is_incremental() %}
-    inner join warehouse.news as news
-        on
-            versions.agency_code = news.agency_code
-            and versions.delivery_id = news.delivery_id
-            and versions.record_no between news.record_from and news.record_to
-    {%- endif %}
+    from {{ news_among(versions) if is_incremental() else versions }} as versions
     where versions.child_key is not null
 ),
 {% endfor %}
@@ -31,23 +25,36 @@ told as (
     select * from {{ feed.fact }}_versions
     {{ 'union all' if not loop.last }}
     {%- endfor %}
-    {%- if is_incremental() %}
-    union all
+)
+{%- if is_incremental() %},
+
+children as (
+    select distinct
+        told.agency_code,
+        told.child_key
+    from told
+),
+
+told_before as (
     select
         kept.child_key,
         kept.agency_code,
         kept.child_reference,
-        unnest(array[kept.first_received_at, kept.last_received_at]) as received_at
-    from {{ this }} as kept
-    where
-        kept.child_key in (
-            {%- for feed in rooms().feeds %}
-            select {{ feed.fact }}_versions.child_key from {{ feed.fact }}_versions
-            {{ 'union all' if not loop.last }}
-            {%- endfor %}
-        )
-    {%- endif %}
+        received.received_at
+    from {{ rows_under(this, 'children', ['agency_code', 'child_key']) }} as kept
+    cross join lateral (
+        values
+        (kept.first_received_at),
+        (kept.last_received_at)
+    ) as received (received_at)
+),
+
+told_ever as (
+    select * from told
+    union all
+    select * from told_before
 )
+{%- endif %}
 
 select
     told.child_key,
@@ -55,5 +62,5 @@ select
     min(told.child_reference) as child_reference,
     min(told.received_at) as first_received_at,
     max(told.received_at) as last_received_at
-from told
+from {{ 'told_ever' if is_incremental() else 'told' }} as told
 group by told.child_key, told.agency_code

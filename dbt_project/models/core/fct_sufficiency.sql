@@ -29,20 +29,14 @@ clock as (
 {%- if is_incremental() %}
 {{ feed.feed }}_keys as (
     select distinct versions.record_key
-    from {{ versions }} as versions
-    inner join warehouse.news as news
-        on
-            versions.agency_code = news.agency_code
-            and versions.delivery_id = news.delivery_id
-            and versions.record_no between news.record_from and news.record_to
+    from {{ news_among(versions) }} as versions
 ),
 
 {{ feed.feed }}_touched as (
     select distinct
         places.first_delivery_id,
         places.block_no
-    from {{ feed.feed }}_keys as keys
-    inner join {{ versions }} as versions on keys.record_key = versions.record_key
+    from {{ rows_under(versions, feed.feed ~ '_keys') }} as versions
     cross join lateral (
         values
         (versions.delivery_id, {{ block_of('versions.record_no') }}),

@@ -4,6 +4,7 @@
     config(
         incremental_strategy='delete+insert',
         unique_key=['agency_code', 'period_grain', 'period_start'],
+        indexes=[{'columns': ['agency_code', 'period_grain', 'period_start']}],
     )
 }}
 

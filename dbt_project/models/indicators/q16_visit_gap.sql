@@ -4,6 +4,7 @@
     config(
         incremental_strategy='delete+insert',
         unique_key=['agency_code', 'period_start', 'basis'],
+        indexes=[{'columns': ['agency_code', 'period_start', 'basis']}],
     )
 }}
 
@@ -44,12 +45,7 @@ last_judged as (
 
 corrected as (
     select distinct versions.agency_code
-    from {{ ref('fct_visit_version') }} as versions
-    inner join warehouse.news as news
-        on
-            versions.agency_code = news.agency_code
-            and versions.delivery_id = news.delivery_id
-            and versions.record_no between news.record_from and news.record_to
+    from {{ news_among(ref('fct_visit_version')) }} as versions
     where not versions.is_repeat
 ),
 {% endif %}

@@ -25,12 +25,7 @@ checks as (
 {%- if is_incremental() %}
 {{ feed.feed }}_news as (
     select distinct versions.record_key
-    from {{ versions }} as versions
-    inner join warehouse.news as news
-        on
-            versions.agency_code = news.agency_code
-            and versions.delivery_id = news.delivery_id
-            and versions.record_no between news.record_from and news.record_to
+    from {{ news_among(versions) }} as versions
 ),
 {% endif %}
 {{ feed.feed }}_records as (
@@ -49,10 +44,7 @@ checks as (
         records.is_withdrawn,
         records.delivery_id,
         records.record_no
-    from {{ ref(feed.fact) }} as records
-    {%- if is_incremental() %}
-    inner join {{ feed.feed }}_news as news on records.record_key = news.record_key
-    {%- endif %}
+    from {{ rows_under(ref(feed.fact), feed.feed ~ '_news') if is_incremental() else ref(feed.fact) }} as records
 ),
 {% endfor %}
 records as (
@@ -85,11 +77,21 @@ defects as (
             order by severities.severity_rank, findings.rule_id
         ) as defects
     from records
-    inner join findings on records.delivery_id = findings.delivery_id and records.record_no = findings.record_no
+    cross join lateral (
+        select
+            found.rule_id,
+            found.contract_version
+        from findings as found
+        where
+            found.delivery_id = records.delivery_id
+            and found.record_no = records.record_no
+            and found.state in ('new', 'persisting')
+            and found.resolved_at is null
+        offset 0
+    ) as findings
     left join checks on findings.rule_id = checks.rule_id and findings.contract_version = checks.contract_version
     -- A rule that left the catalogue is shown rather than lost.
     inner join severities on coalesce(checks.severity, 'warning') = severities.severity
-    where findings.state in ('new', 'persisting') and findings.resolved_at is null
     group by records.delivery_id, records.record_no
 )
 
