@@ -27,7 +27,11 @@ with deliveries as (
         versions.delivery_id,
         count(*) as record_count
     from {{ ref(feed.fact ~ '_version') }} as versions
-    where not exists (select 1 from {{ ref('triage') }} as triage where triage.record_key = versions.record_key)
+    where
+        not exists (
+            select 1 from {{ ref('triage') }} as triage
+            where triage.record_key = versions.record_key
+        )
     group by versions.delivery_id
 ),
 {% endfor %}

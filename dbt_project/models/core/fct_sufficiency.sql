@@ -37,11 +37,12 @@ clock as (
         places.first_delivery_id,
         places.block_no
     from {{ rows_under(versions, feed.feed ~ '_keys') }} as versions
-    cross join lateral (
-        values
-        (versions.delivery_id, {{ block_of('versions.record_no') }}),
-        (versions.first_delivery_id, {{ block_of('versions.first_record_no') }})
-    ) as places (first_delivery_id, block_no)
+    cross join
+        lateral (
+            values
+            (versions.delivery_id, {{ block_of('versions.record_no') }}),
+            (versions.first_delivery_id, {{ block_of('versions.first_record_no') }})
+        ) as places (first_delivery_id, block_no)
     where not versions.is_repeat
     union
     -- A delivery without a record that could be read counts as one, too.
@@ -75,16 +76,17 @@ clock as (
         count(*) filter (where versions.is_first_known) as as_known,
         count(*) filter (where versions.is_latest_known) as as_corrected
     from {{ feed.feed }}_touched as touched
-    cross join lateral (
-        select kept.*
-        from {{ versions }} as kept
-        where
-            kept.first_delivery_id = touched.first_delivery_id
-            and kept.first_record_no >= touched.block_no * {{ block_size() }}
-            and kept.first_record_no < (touched.block_no + 1) * {{ block_size() }}
-        -- Looked up block by block, whatever the planner believes.
-        offset 0
-    ) as versions
+    cross join
+        lateral (
+            select kept.*
+            from {{ versions }} as kept
+            where
+                kept.first_delivery_id = touched.first_delivery_id
+                and kept.first_record_no >= touched.block_no * {{ block_size() }}
+                and kept.first_record_no < (touched.block_no + 1) * {{ block_size() }}
+            -- Looked up block by block, whatever the planner believes.
+            offset 0 -- noqa: AM09
+        ) as versions
     group by touched.first_delivery_id, touched.block_no, versions.contract_version, versions.sufficiency
 ),
 {% endfor %}
@@ -142,18 +144,19 @@ told_by_basis as (
             - coalesce(bases.present, 0) - coalesce(bases.unknown, 0) - coalesce(bases.missing, 0) - coalesce(bases.not_applicable, 0)
         )::bigint as unjudged_count
     from told
-    cross join lateral (
-        values
-        ('as_known', told.known_present, told.known_unknown, told.known_missing, told.known_not_applicable, told.known_total),
-        (
-            'as_corrected',
-            told.corrected_present,
-            told.corrected_unknown,
-            told.corrected_missing,
-            told.corrected_not_applicable,
-            told.corrected_total
-        )
-    ) as bases (basis, present, unknown, missing, not_applicable, total)
+    cross join
+        lateral (
+            values
+            ('as_known', told.known_present, told.known_unknown, told.known_missing, told.known_not_applicable, told.known_total),
+            (
+                'as_corrected',
+                told.corrected_present,
+                told.corrected_unknown,
+                told.corrected_missing,
+                told.corrected_not_applicable,
+                told.corrected_total
+            )
+        ) as bases (basis, present, unknown, missing, not_applicable, total)
     where bases.total > 0
 ),
 

@@ -77,18 +77,20 @@ defects as (
             order by severities.severity_rank, findings.rule_id
         ) as defects
     from records
-    cross join lateral (
-        select
-            found.rule_id,
-            found.contract_version
-        from findings as found
-        where
-            found.delivery_id = records.delivery_id
-            and found.record_no = records.record_no
-            and found.state in ('new', 'persisting')
-            and found.resolved_at is null
-        offset 0
-    ) as findings
+    cross join
+        lateral (
+            select
+                found.rule_id,
+                found.contract_version
+            from findings as found
+            where
+                found.delivery_id = records.delivery_id
+                and found.record_no = records.record_no
+                and found.state in ('new', 'persisting')
+                and found.resolved_at is null
+            -- Looked up record by record, whatever the planner believes.
+            offset 0 -- noqa: AM09
+        ) as findings
     left join checks on findings.rule_id = checks.rule_id and findings.contract_version = checks.contract_version
     -- A rule that left the catalogue is shown rather than lost.
     inner join severities on coalesce(checks.severity, 'warning') = severities.severity

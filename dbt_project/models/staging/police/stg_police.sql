@@ -110,13 +110,13 @@ renamed as (
     left join thresholds
         on
             thresholds.threshold_id = 'infant_age_years'
-            and thresholds.valid_from <= published.received_on
-            and coalesce(thresholds.valid_to >= published.received_on, true)
+            and published.received_on >= thresholds.valid_from
+            and coalesce(published.received_on <= thresholds.valid_to, true)
     left join grades
         on
             published.child_risk_grade = grades.code
-            and grades.valid_from <= published.received_on
-            and coalesce(grades.valid_to >= published.received_on, true)
+            and published.received_on >= grades.valid_from
+            and coalesce(published.received_on <= grades.valid_to, true)
 ),
 
 marked as (

@@ -123,19 +123,19 @@ renamed as (
     left join thresholds
         on
             thresholds.threshold_id = 'infant_age_years'
-            and thresholds.valid_from <= published.received_on
-            and coalesce(thresholds.valid_to >= published.received_on, true)
+            and published.received_on >= thresholds.valid_from
+            and coalesce(published.received_on <= thresholds.valid_to, true)
     left join grades
         on
             coalesce(published.level_decided, published.level_requested) = grades.code
-            and grades.valid_from <= published.received_on
-            and coalesce(grades.valid_to >= published.received_on, true)
+            and published.received_on >= grades.valid_from
+            and coalesce(published.received_on <= grades.valid_to, true)
     left join codes as outcomes
         on
             outcomes.code_list = 'outcome'
             and published.outcome_code = outcomes.code
-            and outcomes.valid_from <= published.received_on
-            and coalesce(outcomes.valid_to >= published.received_on, true)
+            and published.received_on >= outcomes.valid_from
+            and coalesce(published.received_on <= outcomes.valid_to, true)
 ),
 
 marked as (

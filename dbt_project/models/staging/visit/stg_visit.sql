@@ -98,14 +98,14 @@ renamed as (
         on
             statuses.code_list = 'visit_status'
             and published.status = statuses.code
-            and statuses.valid_from <= published.received_on
-            and coalesce(statuses.valid_to >= published.received_on, true)
+            and published.received_on >= statuses.valid_from
+            and coalesce(published.received_on <= statuses.valid_to, true)
     left join codes as modes
         on
             modes.code_list = 'visit_mode'
             and published.mode = modes.code
-            and modes.valid_from <= published.received_on
-            and coalesce(modes.valid_to >= published.received_on, true)
+            and published.received_on >= modes.valid_from
+            and coalesce(published.received_on <= modes.valid_to, true)
 )
 
 select * from renamed
