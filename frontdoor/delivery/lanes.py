@@ -151,4 +151,22 @@ def judge_and_publish(
             raise
         connection.rollback()
         log.error("%s deliveries are published unjudged: %s", len(delivery_ids), database.safe_error(error))
+        _note_not_run(connection, delivery_ids)
     return publish(connection, house, delivery_ids, notify=notify)
+
+
+def _note_not_run(connection: Connection, delivery_ids: list[int]) -> None:
+    """Write down that no check was run: its absence must not look like a pass."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            """
+            insert into quality.check_results (delivery_id, rule_id, status, checked_count, failed_count)
+            select deliveries.delivery_id, checks.rule_id, 'not_run', 0, 0
+            from intake.deliveries as deliveries
+            inner join quality.checks as checks
+                on deliveries.contract_version = checks.contract_version and checks.feed in (deliveries.feed, 'any')
+            where deliveries.delivery_id = any(%s)
+            on conflict do nothing
+            """,
+            (delivery_ids,),
+        )

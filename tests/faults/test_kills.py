@@ -74,6 +74,7 @@ def test_scheduler_killed_while_fifty_files_land_leaves_the_same_as_an_undisturb
     live.wait_until(lambda: live.published(hashes) == 50, ALL_PUBLISHED_WITHIN_SECONDS, "50 files to be published")
     assert live.process_id("scheduler") != scheduler
     live.wait_until(lambda: _unsent(live, hashes) == 0, 60, "their messages to be sent")
+    live.wait_until(lambda: sum(live.in_triage(each) for each in hashes) == 50 * 20, 60, "their records in triage")
 
     prepare(database.settings)
     for number, payload in enumerate(payloads):
@@ -111,8 +112,13 @@ _BUSINESS = {
         where sha256_received = any(%(hashes)s)
     """,
     "findings": f"""
-        select sha256_received, record_no, rule_id, severity
-        from quality.findings {_OF_THESE} join quality.checks using (rule_id, contract_version)
+        select sha256_received, record_no, rule_id, state
+        from quality.findings {_OF_THESE}
+        where sha256_received = any(%(hashes)s)
+    """,
+    "triage": f"""
+        select sha256_received, record_no, sender_reference, is_open, is_withdrawn, defects, defect_count, worst_severity
+        from worklists.triage {_OF_THESE}
         where sha256_received = any(%(hashes)s)
     """,
     "messages": f"""
