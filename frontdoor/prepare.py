@@ -59,8 +59,8 @@ def prepare(settings: Settings) -> None:
 def prepare_if_changed(connection: Connection, settings: Settings) -> House:
     """Return the house of today, after preparing for it where its text has changed since the last time.
 
-    A declaration that is wrong must not hold a child who comes under another one: then the last house that was whole is
-    returned, and the error is said, again with every drain, until somebody mends it.
+    A declaration or constant that is wrong must not hold a child: then the last house that was whole is returned, and
+    the error is said, again with every drain, until somebody mends it.
     """
     with connection, connection.cursor() as cursor:
         cursor.execute("select fingerprint from warehouse.prepared")
@@ -70,11 +70,13 @@ def prepare_if_changed(connection: Connection, settings: Settings) -> House:
             log.info("contracts or constants have changed: preparing")
             prepare(settings)
         return load_house()
-    except ContractError as error:
+    except Exception as error:
         last_whole = settings.home / LAST_WHOLE
-        if not last_whole.is_dir():
+        if database.is_away(error) or not last_whole.is_dir():
             raise
-        log.error("a declaration is wrong, so the last whole ones are used: %s", error)
+        # A declaration's text is ours and may be said; any other error may quote what stands in a table.
+        said = str(error) if isinstance(error, ContractError) else database.safe_error(error)
+        log.error("a declaration or constant is wrong, so the last whole ones are used: %s", said)
         return load_house(last_whole)
 
 

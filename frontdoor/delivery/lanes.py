@@ -7,8 +7,9 @@ alone, holding its own lane only.
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
+import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from frontdoor import database, intake, quality
@@ -38,8 +39,6 @@ def advance(connection: Connection, settings: Settings, house: House, feed: str)
                     held[agency] = lane
             # Asked after the locks are held: what another process finished meanwhile is not done twice.
             batch = _next_batch(connection, feed, list(held))
-            if not batch:
-                return published
             for agency in held.keys() - {agency for _, agency, _, _ in batch}:
                 held[agency].close()
             ready = [
@@ -49,6 +48,8 @@ def advance(connection: Connection, settings: Settings, house: House, feed: str)
             ]
             published += judge_and_publish(connection, settings, house, feed, ready)
         # Looked at again after the locks are free: whoever came in vain while they were held has left its work to us.
+        if not held:
+            return published
 
 
 def _agencies_with_work(connection: Connection, feed: str) -> list[str]:
@@ -125,11 +126,23 @@ def _load(connection: Connection, settings: Settings, house: House, delivery_id:
                 return False  # a dead letter, or a repeat of a delivery that was itself not loaded when it was taken
             quality.read(connection, house, [delivery_id])
     except Exception as error:
-        if database.is_away(error):
+        if database.is_away(error) or isinstance(error, OSError | MemoryError):
+            # The machine's trouble, not the file's: it costs no attempt, and the pause before the next is the sweep's.
+            _give_back(connection, delivery_id)
             raise
         log.error("delivery %s was not loaded (attempt %s): %s", delivery_id, attempts + 1, database.safe_error(error))
         return False
     return True
+
+
+def _give_back(connection: Connection, delivery_id: int) -> None:
+    with suppress(psycopg2.Error):
+        connection.rollback()
+        with connection, connection.cursor() as cursor:
+            cursor.execute(
+                "update intake.deliveries set attempts = greatest(attempts - 1, 0) where delivery_id = %s",
+                (delivery_id,),
+            )
 
 
 def judge_and_publish(
@@ -139,7 +152,7 @@ def judge_and_publish(
     feed: str,
     delivery_ids: list[int],
     *,
-    notify: bool = True,
+    notify_replayed: bool = False,
 ) -> int:
     """Judge loaded deliveries of one feed and publish them, judged or not; return deliveries published."""
     if not delivery_ids:
@@ -152,7 +165,7 @@ def judge_and_publish(
         connection.rollback()
         log.error("%s deliveries are published unjudged: %s", len(delivery_ids), database.safe_error(error))
         _note_not_run(connection, delivery_ids)
-    return publish(connection, house, delivery_ids, notify=notify)
+    return publish(connection, house, delivery_ids, notify_replayed=notify_replayed)
 
 
 def _note_not_run(connection: Connection, delivery_ids: list[int]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import alerts, clock, database
 from frontdoor.contract import House
@@ -17,8 +18,11 @@ log = logging.getLogger(__name__)
 UNANSWERED_LOOK_BACK = timedelta(days=7)
 
 
-def publish(connection: Connection, house: House, delivery_ids: list[int], *, notify: bool) -> int:
-    """Publish what was loaded, judged or not, with its messages in the same commit; return deliveries published."""
+def publish(connection: Connection, house: House, delivery_ids: list[int], *, notify_replayed: bool = False) -> int:
+    """Publish what was loaded, judged or not, with its messages in the same commit; return deliveries published.
+
+    A delivery published before (a replay, perhaps finished by somebody else after a crash) mails only where told to.
+    """
     at = clock.now()
     with connection, connection.cursor() as cursor:
         cursor.execute(
@@ -33,6 +37,7 @@ def publish(connection: Connection, house: House, delivery_ids: list[int], *, no
                 set
                     status = 'published',
                     published_at = coalesce(published_at, %(at)s),
+                    last_published_at = %(at)s,
                     built_in = null,
                     records_built = 0,
                     verdict = coalesce(verdict, 'accepted_with_findings')
@@ -48,9 +53,54 @@ def publish(connection: Connection, house: House, delivery_ids: list[int], *, no
             {"ids": delivery_ids, "at": at},
         )
         published = [delivery_id for (delivery_id,) in cursor]
-        if notify:
-            _compose(connection, house, delivery_ids=published)
+        replayed = _recall(cursor, published)
+        told = [each for each in published if notify_replayed or each not in replayed]
+        if told:
+            _compose(connection, house, delivery_ids=told)
     return len(published)
+
+
+def _recall(cursor: Cursor, delivery_ids: list[int]) -> set[int]:
+    """Give findings found again their first time and state, and keep as resolved those no longer found; return replays.
+
+    What was right the first time can never be improved by judging again.
+    """
+    cursor.execute(
+        "select distinct delivery_id from intake.delivery_events"
+        " where delivery_id = any(%s) and status_from = 'published'",
+        (delivery_ids,),
+    )
+    replayed = {delivery_id for (delivery_id,) in cursor}
+    if not replayed:
+        return replayed
+    cursor.execute(
+        """
+        update quality.findings
+        set found_at = before.found_at, state = before.state
+        from quality.findings_before_replay as before
+        where
+            findings.delivery_id = any(%(ids)s)
+            and findings.delivery_id = before.delivery_id
+            and findings.record_no = before.record_no
+            and findings.rule_id = before.rule_id
+            and before.resolved_at is null
+        """,
+        {"ids": list(replayed)},
+    )
+    cursor.execute(
+        """
+        insert into quality.findings
+        select
+            delivery_id, record_no, record_key, rule_id, contract_version, 'resolved', found_at,
+            coalesce(resolved_at, %(at)s), coalesce(resolved_by_delivery_id, delivery_id)
+        from quality.findings_before_replay
+        where delivery_id = any(%(ids)s)
+        on conflict do nothing
+        """,
+        {"ids": list(replayed), "at": clock.now()},
+    )
+    cursor.execute("delete from quality.findings_before_replay where delivery_id = any(%s)", (list(replayed),))
+    return replayed
 
 
 def _compose(

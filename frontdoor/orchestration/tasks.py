@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowSkipException
 
+from frontdoor import database
 from frontdoor.orchestration.bells import PUBLISHED
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+def without_values(step: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Let only the class and SQLSTATE of an error out: Airflow logs its text, which may quote a record or a file name."""
+
+    @wraps(step)
+    def guarded(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        try:
+            return step(*args, **kwargs)
+        except AirflowSkipException:
+            raise
+        except Exception as error:
+            said = database.safe_error(error)
+        raise RuntimeError(f"{step.__name__}: {said}; the next run, or the sweep, tries again")
+
+    return guarded
 
 
 @task(outlets=[PUBLISHED], retries=2, retry_delay=5.0)
+@without_values
 def take_judge_publish_send(source: str, **context: Any) -> dict[str, int]:
     """Drain everything that lies in the landing folders of one source, and ring the warehouse's bell.
 
@@ -32,6 +55,7 @@ def take_judge_publish_send(source: str, **context: Any) -> dict[str, int]:
 
 
 @task(retries=2, retry_delay=5.0)
+@without_values
 def build_marts() -> dict[str, int]:
     """Build everything published and unbuilt; at least move the marts' clock forward."""
     from frontdoor import delivery, settings
@@ -40,6 +64,7 @@ def build_marts() -> dict[str, int]:
 
 
 @task(retries=2, retry_delay=5.0)
+@without_values
 def send_messages() -> int:
     """Drain what is left in the outbox."""
     from frontdoor import delivery, settings
@@ -48,6 +73,7 @@ def send_messages() -> int:
 
 
 @task(outlets=[PUBLISHED], retries=0)
+@without_values
 def sweep_landing_zone() -> dict[str, int]:
     """Do what no bell announced: take, judge, publish, send, for every source and every folder nobody watches."""
     from frontdoor import delivery, settings

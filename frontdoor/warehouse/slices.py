@@ -65,7 +65,7 @@ UNBUILT = """
 select
     deliveries.delivery_id,
     deliveries.feed,
-    deliveries.published_at,
+    coalesce(deliveries.last_published_at, deliveries.published_at),
     deliveries.records_built,
     greatest(coalesce(deliveries.records_in, 0) - deliveries.records_built, 0),
     count(*) filter (where builds.status in ('failed', 'lost')),
@@ -74,7 +74,7 @@ select
 from intake.deliveries as deliveries
 left join warehouse.build_slices as slices on deliveries.delivery_id = slices.delivery_id
 left join warehouse.builds as builds
-    on slices.build_id = builds.build_id and deliveries.published_at <= builds.started_at
+    on slices.build_id = builds.build_id and coalesce(deliveries.last_published_at, deliveries.published_at) <= builds.started_at
 where deliveries.status = 'published' and deliveries.built_in is null and not deliveries.delivery_id = any(%s)
 group by deliveries.delivery_id
 """
@@ -158,7 +158,7 @@ def finish(cursor: Cursor, build_id: int, slices: Collection[Slice]) -> None:
         from (values %s) as slices (build_id, delivery_id, published_at, record_from, record_to)
         where
             deliveries.delivery_id = slices.delivery_id
-            and deliveries.published_at = slices.published_at
+            and coalesce(deliveries.last_published_at, deliveries.published_at) = slices.published_at
             and deliveries.status = 'published'
             and deliveries.built_in is null
             and deliveries.records_built = slices.record_from - 1
