@@ -110,6 +110,9 @@ def put(settings: Settings, file: Path, agency: str, source: str, *, ledger_mark
             bytes_out.flush()
             os.fsync(bytes_out.fileno())
             size = bytes_out.tell()
+        # A last write older than the rename proves the file whole, also where both fall into one tick of the clock.
+        written = temporary.stat()
+        os.utime(temporary, ns=(written.st_atime_ns, written.st_mtime_ns - 1_000_000_000))
         with _only_deliverer(settings.landing):
             name = _free_name(folder, file.name)
             os.rename(temporary, folder / name)

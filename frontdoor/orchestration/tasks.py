@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 
 def without_values(step: Callable[Given, Result]) -> Callable[Given, Result]:
-    """Let only the class and SQLSTATE of an error out: Airflow logs its text, which may quote a record or a file name."""
+    """Let only class and SQLSTATE of an error out: Airflow logs its text, which may quote a record or a file name."""
 
     @wraps(step)
     def guarded(*args: Given.args, **kwargs: Given.kwargs) -> Result:

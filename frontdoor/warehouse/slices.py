@@ -74,7 +74,9 @@ select
 from intake.deliveries as deliveries
 left join warehouse.build_slices as slices on deliveries.delivery_id = slices.delivery_id
 left join warehouse.builds as builds
-    on slices.build_id = builds.build_id and coalesce(deliveries.last_published_at, deliveries.published_at) <= builds.started_at
+    on
+        slices.build_id = builds.build_id
+        and coalesce(deliveries.last_published_at, deliveries.published_at) <= builds.started_at
 where deliveries.status = 'published' and deliveries.built_in is null and not deliveries.delivery_id = any(%s)
 group by deliveries.delivery_id
 """
