@@ -22,6 +22,8 @@ from frontdoor.intake.readers.delimited import DelimitedReader
 from frontdoor.intake.readers.grammar import Grammar
 from frontdoor.intake.readers.lines import LONGEST_LINE, Lines
 from frontdoor.intake.readers.rows import Lineage
+from frontdoor.intake.readers.xml_layout import XmlReader
+from frontdoor.intake.reasons import Unreadable
 
 NAMES = ("notification_ref", "child_ref", "forename", "dob", "narrative", "grade", "known_at", "seen", "voice")
 LINEAGE = Lineage("wearside_police", 7, datetime(2026, 3, 2, tzinfo=UTC))
@@ -214,3 +216,37 @@ def test_counting_tells_every_short_line_exactly_as_the_pattern_does(width: int)
         for letters in itertools.product('a,"', repeat=length):
             line = "".join(letters).encode()
             assert grammar.is_clean(line) == (grammar._clean.fullmatch(line) is not None), line
+
+
+XML = "<Message><Children><Child><Name>{}</Name></Child></Children></Message>"
+NO_ENCODINGS = ("big5", "utf-7", "shift_jis", "foo", "rot13", "base64", "idna", "punycode", "unicode_escape", "cp037")
+
+
+def read_xml(path: Path, content: bytes) -> tuple[list[list[str]], XmlReader]:
+    path.write_bytes(content)
+    reader = XmlReader(path, {"record": "Message/Children/Child", "fields": {"name": "Name"}}, LINEAGE)
+    rows = [next(csv.reader([row.line.decode()])) for row in reader.rows()]
+    return rows, reader
+
+
+@pytest.mark.parametrize("declared", NO_ENCODINGS)
+def test_declared_encoding_that_the_parser_does_not_know_is_probed_and_read(tmp_path: Path, declared: str) -> None:
+    content = f"<?xml version='1.0' encoding='{declared}'?>{XML.format('Ann')}".encode()
+    (rows, _) = read_xml(tmp_path / "f", content)
+    assert [row[4] for row in rows] == ["Ann"]
+    assert probe.refusal(tmp_path / "f", "xml") is None
+    (tmp_path / "f").write_bytes(content.replace(b"<Message>", b"<!DOCTYPE Message [<!ENTITY x 'y'>]><Message>", 1))
+    assert probe.refusal(tmp_path / "f", "xml") == "xml_dtd"
+
+
+@pytest.mark.parametrize("before", [b"<!-- \xeb -->", b"<!-- \x07 -->", b"<!-- \x00 -->", b"<?x \xff\x01?>"])
+def test_document_type_behind_damage_is_seen(tmp_path: Path, before: bytes) -> None:
+    content = before + b"<!DOCTYPE Message [<!ENTITY x 'y'>]>" + XML.format("&x;").encode()
+    (tmp_path / "f").write_bytes(content)
+    assert probe.refusal(tmp_path / "f", "xml") == "xml_dtd"
+
+
+def test_reader_itself_opens_no_document_type(tmp_path: Path) -> None:
+    with pytest.raises(Unreadable) as refused:
+        read_xml(tmp_path / "f", b"<!DOCTYPE Message [<!ENTITY x 'y'>]>" + XML.format("Ann").encode())
+    assert refused.value.code == "xml_dtd"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.parsers import expat
 
-from frontdoor.intake.readers import encoding
+from frontdoor.intake.readers import encoding, xml_layout
 
 HEAD_BYTES = 2**16
 ARCHIVES = (
@@ -58,12 +58,15 @@ class _Seen(Exception):
 
 
 def _declares_a_type(path: Path) -> bool:
-    """Tell whether a document type stands before the root element. Entities can be declared nowhere else."""
+    """Tell whether a document type stands before the root element. Entities can be declared nowhere else.
+
+    Looked for in what the reader will read: in the raw bytes, damage or a declared encoding would hide it.
+    """
 
     def stop(*_: object) -> None:
         raise _Seen
 
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate("utf-8")
     found: list[bool] = []
 
     def declared(*_: object) -> None:
@@ -72,12 +75,12 @@ def _declares_a_type(path: Path) -> bool:
 
     parser.StartDoctypeDeclHandler = declared
     parser.StartElementHandler = stop
-    with path.open("rb") as file:
-        try:
-            while block := file.read(HEAD_BYTES):
-                parser.Parse(block, False)
-        except _Seen:
-            return bool(found)
-        except expat.ExpatError:
-            return False  # not well-formed: the reader will say so
+    stream = xml_layout.Stream(path, xml_layout.encoding_of(path), mend=False)
+    try:
+        while block := stream.read():
+            parser.Parse(block, False)
+    except _Seen:
+        return bool(found)
+    except expat.ExpatError:
+        return False  # not well-formed: the reader will say so
     return False

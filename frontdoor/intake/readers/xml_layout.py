@@ -47,7 +47,7 @@ class XmlReader:
         self.tally = Tally()
         self._path = path
         self._lineage = lineage
-        self._encoding = _encoding_of(path)
+        self._encoding = encoding_of(path)
         self._is_mended = not self._is_well_formed(mend=False) and self._is_well_formed(mend=True)
         self._fields = {name: tuple(str(place).split("/")) for name, place in mapping["fields"].items()}
         self._constants = dict(mapping.get("constants") or {})
@@ -72,7 +72,7 @@ class XmlReader:
             raise ValueError(f"the layout's record path needs more than {self._reach} parts: fields reach out of it")
         around = self._record[len(self._record) - 1 - self._reach]
         parsing = etree.iterparse(
-            _Stream(self._path, self._encoding, mend=self._is_mended),
+            Stream(self._path, self._encoding, mend=self._is_mended),
             events=("end",),
             tag="{*}" + around,
             encoding="utf-8",
@@ -86,6 +86,8 @@ class XmlReader:
         record_no = 0
         try:
             for _, element in parsing:
+                if not record_no and element.getroottree().docinfo.internalDTD is not None:
+                    raise Unreadable("xml_dtd")
                 for record in self._records_in(element):
                     record_no += 1
                     yield self._row(record_no, record, element)
@@ -104,7 +106,7 @@ class XmlReader:
             self.tally.file_fault(HEADER_ONLY)
 
     def _is_well_formed(self, *, mend: bool) -> bool:
-        stream, parser = _Stream(self._path, self._encoding, mend=mend), expat.ParserCreate("utf-8")
+        stream, parser = Stream(self._path, self._encoding, mend=mend), expat.ParserCreate("utf-8")
         try:
             while block := stream.read():
                 parser.Parse(block, False)
@@ -166,15 +168,17 @@ class XmlReader:
         return found
 
 
-class _Stream:
+class Stream:
     """The file as clean UTF-8, for a parser that pulls; with `mend`, stray ampersands are made text."""
 
     def __init__(self, path: Path, found: encoding.Encoding, *, mend: bool) -> None:
+        """Read the file in this encoding."""
         self._blocks = encoding.utf8_blocks(path, found)
         self._mend = mend
         self._kept = b""
 
     def read(self, _size: int = -1) -> bytes:
+        """Return the next block; none at the end."""
         block = next(self._blocks, None)
         if not self._mend:
             return _FORBIDDEN.sub(_REPLACED, block or b"")
@@ -185,18 +189,30 @@ class _Stream:
         return _STRAY.sub(b"&amp;", _FORBIDDEN.sub(_REPLACED, text[:cut] if cut > 0 else text))
 
 
-def _encoding_of(path: Path) -> encoding.Encoding:
+def encoding_of(path: Path) -> encoding.Encoding:
+    """Return the encoding of an XML file: by its mark, by what it declares where that can be so, or by its bytes."""
     with path.open("rb") as file:
         head = file.read(4096)
     declared = _DECLARED.search(head)
     if encoding.of_head(head) is None and declared:
-        try:
-            codec = codecs.lookup(declared[1].decode()).name
-        except LookupError:
-            codec = "utf-8"
-        if codec not in ("utf-8", "ascii") and not codec.startswith(("utf-16", "utf-32", "utf-7")):
+        codec = _codec(declared[1].decode())
+        if codec not in (None, "utf-8", "ascii") and not codec.startswith(("utf-16", "utf-32", "utf-7")):
             return encoding.Encoding(codec, is_damaged=True)
     return encoding.of_file(path)
+
+
+def _codec(name: str) -> str | None:
+    """Return the codec of that name if a declaration, which we could read, reads the same in it.
+
+    Python also calls codecs what is no encoding of text (rot13, base64, idna); those fail here or read something else.
+    """
+    sample = b"<?xml version='1.0'?>\\n"
+    try:
+        codec = codecs.lookup(name).name
+        read = codecs.getincrementaldecoder(codec)("replace").decode(sample, final=True)
+    except Exception:
+        return None  # each codec that is none has an error of its own
+    return codec if read == sample.decode() else None
 
 
 def _collect(element: etree._Element, prefix: str, skip: str, used: set[etree._Element], extra: dict[str, Any]) -> None:
