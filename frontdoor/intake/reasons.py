@@ -17,6 +17,7 @@ SENTENCES = {
     "unbalanced_quote": "A quotation mark in this line is never closed, so its cells cannot be told apart.",
     "line_too_long": "This line is too long to be a record.",
     "refused": "The database refused this record.",
+    "unreadable": "The file made our reading fail: it is archived as it came, and an engineer must look at it.",
     "given_up": "The file made our reading fail again and again: an engineer must look at it.",
 }
 

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 # How many archived files of the same sender and size are compared before hashing.
 CANDIDATES = 3
+# The reason when our own look at a file fails, whatever is in it.
+UNREADABLE = "unreadable"
 
 
 def take(
@@ -51,7 +53,12 @@ def take(
     while True:
         found = landing.whole(zone, settings.settle_seconds, agency=agency, source=source, moved=moved)
         lanes = {(each.agency, each.source) for each in found} | taken_files.left_behind(zone, agency, source)
-        taken = sum(_take_lane(connection, settings, house, *lane, moved) for lane in sorted(lanes))
+        taken = 0
+        for lane in sorted(lanes):
+            try:
+                taken += _take_lane(connection, settings, house, *lane, moved)
+            except Exception as error:  # what one agency sends never holds another's
+                _passed_over(connection, error, "the files of a folder wait in the landing zone")
         count += taken
         if not taken:
             return count
@@ -80,9 +87,18 @@ def _take_lane(
                     count += _set_aside(connection, zone, landed)
             except FileNotFoundError:
                 continue  # the sender took it back
-            except OSError as error:
-                log.error("a file in the landing zone was not taken: %s", taken_files.without_names(error))
+            except Exception as error:
+                _passed_over(connection, error, "a file in the landing zone was not taken")
     return count
+
+
+def _passed_over(connection: Connection, error: Exception, what: str) -> None:
+    """Say why something stays where it is until the next run, and go on; raise only when the database is away."""
+    if database.is_away(error):
+        raise error
+    connection.rollback()
+    said = taken_files.without_names(error) if isinstance(error, OSError) else database.safe_error(error)
+    log.error("%s: %s", what, said)
 
 
 def _of_lane(
@@ -95,7 +111,7 @@ def _of_lane(
 
 
 def _attempt(connection: Connection, settings: Settings, house: House, taken: Taken) -> int:
-    """Take one file; what the file system refuses is tried again by the next run."""
+    """Take one file; one that cannot be written down is tried again by the next run, and holds no other."""
     count = 0
     try:
         while True:
@@ -109,9 +125,8 @@ def _attempt(connection: Connection, settings: Settings, house: House, taken: Ta
             if grown is None:
                 return count
             taken = grown
-    except OSError as error:
-        connection.rollback()
-        log.error("file %s waits in the landing zone: %s", taken.token, taken_files.without_names(error))
+    except Exception as error:
+        _passed_over(connection, error, f"file {taken.token} waits in the landing zone")
         return count - 1
 
 
@@ -150,7 +165,7 @@ def _write_down(connection: Connection, settings: Settings, house: House, taken:
                 file_id,
                 deliveries[0] if deliveries else None,
                 [ledger.DeadLetter(refusal)],
-                owner_role=ledger.OWNER_ROLE if is_known else ledger.ENGINEER_ROLE,
+                owner_role=ledger.OWNER_ROLE if is_known and refusal != UNREADABLE else ledger.ENGINEER_ROLE,
             )
     return stored
 
@@ -184,7 +199,14 @@ def _set_aside(connection: Connection, zone: Path, landed: landing.Landed) -> in
 
 def _refusal(settings: Settings, house: House, taken: Taken, stored: archive.Stored) -> str | None:
     form = house.layouts[taken.source].format if taken.source in house.layouts else None
-    return probe.refusal(archive.path_of(settings.archive, stored.sha256), form)
+    try:
+        return probe.refusal(archive.path_of(settings.archive, stored.sha256), form)
+    except (OSError, MemoryError):
+        raise  # passes by itself: the file waits
+    except Exception as error:
+        # The bytes will not change: the file would wait for ever, and nobody would know that it came.
+        log.error("file %s cannot be looked at: %s", taken.token, database.safe_error(error))
+        return UNREADABLE
 
 
 def _stranger(house: House, taken: Taken) -> str:

@@ -6,12 +6,15 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 
 from frontdoor import intake
-from frontdoor.intake import archive
+from frontdoor.intake import archive, ledger
+from frontdoor.intake.readers import probe
 from tests import intake_house
 from tests.conftest import Database
 from tests.intake_house import Place
@@ -91,3 +94,61 @@ def test_failures_name_no_file_no_folder_no_value(
     said = place.all("select reason from intake.files union all select reason from quality.dead_letters")
     said += place.all("select reading::text from intake.files union all select member_name from intake.members")
     assert "Canary" not in repr(said)
+
+
+def test_error_of_one_file_holds_no_other_and_is_a_dead_letter(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.drop(HEADER + b"N1,C1,Ann,,,red\n", "bad.csv")
+    bad = place.settings.landing / "wearside_police" / "police" / "bad.csv"
+    bad_bytes = bad.read_bytes()
+    place.drop(HEADER + b"N2,C2,Bob,,,red\n", "good.csv")
+    place.drop(b"<Message/>", "census.xml", to="wearside_council/cin_census")
+    refusal = probe.refusal
+
+    def fails(path: Path, form: str | None) -> str | None:
+        if path.read_bytes() == bad_bytes:
+            raise LookupError(f"unknown encoding: {CANARY}")
+        return refusal(path, form)
+
+    monkeypatch.setattr(probe, "refusal", fails)
+    assert place.take() == 3
+    assert place.left() == []
+    assert place.all("select file_name, status, reason_code from intake.files order by file_name") == [
+        ("bad.csv", "dead_letter", "unreadable"),
+        ("census.xml", "received", None),
+        ("good.csv", "received", None),
+    ]
+    assert place.all("select reason_code, owner_role from quality.dead_letters") == [("unreadable", "data_engineer")]
+
+
+@pytest.mark.parametrize("error", [RuntimeError(CANARY), psycopg2.DataError(CANARY)])
+def test_file_that_cannot_be_written_down_waits_and_holds_no_other(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    place.drop(HEADER + b"N1,C1,Ann,,,red\n", f"{CANARY}.csv")
+    place.drop(HEADER + b"N2,C2,Bob,,,red\n", "good.csv")
+    place.drop(HEADER + b"N3,C3,Cat,,,red\n", "stranger.csv", to="zz/police")
+    add_file = ledger.add_file
+
+    def fails(cursor: Any, file: ledger.File) -> int:
+        if file.name == f"{CANARY}.csv":
+            raise error
+        return add_file(cursor, file)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger, "add_file", fails)
+        assert place.take() == 2
+    assert "Canary" not in caplog.text and type(error).__name__ in caplog.text
+    assert place.take() == 1
+    assert place.left() == []
+
+
+def test_database_that_is_away_ends_the_taking(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any) -> int:
+        raise psycopg2.OperationalError("server closed the connection unexpectedly")
+
+    place.drop(HEADER + b"N1,C1,Ann,,,red\n")
+    with monkeypatch.context() as patched, pytest.raises(psycopg2.OperationalError):
+        patched.setattr(ledger, "add_file", away)
+        place.take()
+    place.connection.rollback()
+    assert place.take() == 1
