@@ -1,6 +1,6 @@
 """A file lands, and without a hand moved it is on the list, in the marts, and answered. Real Airflow, real Postgres.
 
-Mend: follow the delivery through frontdoor/delivery.py with ``frontdoor status`` and HOME/log.
+Mend: follow the delivery through frontdoor/delivery with ``frontdoor status`` and HOME/log.
 """
 
 from __future__ import annotations

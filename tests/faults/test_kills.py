@@ -1,6 +1,6 @@
 """A kill at any instant loses nothing and doubles nothing. Real processes, real signals.
 
-Mend: the step that was cut is in frontdoor/delivery.py; what restarts processes is in frontdoor/platform/.
+Mend: the step that was cut is in frontdoor/delivery; what restarts processes is in frontdoor/platform/.
 """
 
 from __future__ import annotations
