@@ -8,13 +8,17 @@ ours. A mistake costs little: a taken file is looked at again before it is delet
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import logging
 import os
 import signal
 import stat
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 TAKEN = ".taken"
 SET_ASIDE = ".set_aside"
@@ -54,8 +58,8 @@ def whole(
     for of_agency, of_source, entry in _entries(landing, agency, source):
         try:
             status = entry.stat(follow_symlinks=False)
-        except FileNotFoundError:
-            continue
+        except OSError:
+            continue  # gone, or in a folder whose names may be read and nothing else
         is_file = stat.S_ISREG(status.st_mode)
         if is_file and (status.st_ino, status.st_ctime_ns) not in moved:
             now_ns = now_ns or file_system_now_ns(landing)
@@ -100,6 +104,14 @@ def has_writer(path: Path) -> bool:
     return False
 
 
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell whether something that was listed is a folder; False where that cannot be found out."""
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
 def _is_at_rest(path: Path, status: os.stat_result, still_seconds: float, settle_seconds: float) -> bool:
     # Rights set on a file that is still empty look like a rename; such a one waits. And ctime cannot be set from
     # outside, mtime can: a copy that keeps times is not mistaken for an old file.
@@ -111,20 +123,20 @@ def _is_at_rest(path: Path, status: os.stat_result, still_seconds: float, settle
 
 def _entries(landing: Path, agency: str | None, source: str | None) -> Iterator[tuple[str, str, os.DirEntry[str]]]:
     for outer in _visible(landing):
-        if not outer.is_dir(follow_symlinks=False):
+        if not is_folder(outer):
             if agency is None and source is None:
                 yield NO_FOLDER, NO_FOLDER, outer
             continue
         if agency not in (None, outer.name):
             continue
         for inner in _visible(outer.path):
-            if not inner.is_dir(follow_symlinks=False):
+            if not is_folder(inner):
                 if source is None:
                     yield outer.name, NO_FOLDER, inner
                 continue
             if source in (None, inner.name):
                 for entry in _visible(inner.path):
-                    if not entry.is_dir(follow_symlinks=False):
+                    if not is_folder(entry):
                         yield outer.name, inner.name, entry
 
 
@@ -133,4 +145,8 @@ def _visible(folder: str | Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return [e for e in entries if not e.name.startswith(".") and not e.name.endswith(TEMPORARY_SUFFIXES)]
     except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        # Not ours to read (lost+found), or a share that is away: the other folders are listed nevertheless.
+        log.error("a folder of the landing zone cannot be listed: %s", errno.errorcode.get(error.errno or 0, "OSError"))
         return []

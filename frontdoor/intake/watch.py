@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from frontdoor import clock
+from frontdoor.intake import landing as zones
 
 LOOK_EVERY_SECONDS = 0.2
 # A file still lying there long after its bell was rung is rung for again: the event may have been lost.
@@ -63,7 +64,7 @@ class LandingWatch:
         for source, entry in landed(self.landing):
             try:
                 status = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
+            except OSError:
                 continue
             key = (source, status.st_ino)
             present.add(key)
@@ -85,17 +86,21 @@ def landed(landing: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Yield (source, entry) of every file two folders deep that is not still being written by its name."""
     for agency in _folders(landing):
         for source in _folders(agency.path):
-            with os.scandir(source.path) as entries:
-                for entry in entries:
-                    if not entry.name.startswith(".") and not entry.name.endswith(TEMPORARY_SUFFIXES):
-                        yield source.name, entry
+            for entry in _visible(source.path):
+                if not entry.name.endswith(TEMPORARY_SUFFIXES):
+                    yield source.name, entry
 
 
 def _folders(path: str | Path) -> list[os.DirEntry[str]]:
+    return [entry for entry in _visible(path) if zones.is_folder(entry)]
+
+
+def _visible(path: str | Path) -> list[os.DirEntry[str]]:
+    """List a folder; one that cannot be listed is empty. The take says so, we would say it several times a second."""
     try:
         with os.scandir(path) as entries:
-            return [e for e in entries if not e.name.startswith(".") and e.is_dir(follow_symlinks=False)]
-    except FileNotFoundError:
+            return [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError:
         return []
 
 

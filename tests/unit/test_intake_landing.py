@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from frontdoor.intake import landing
+from frontdoor.intake.watch import LandingWatch, Notice
 
 
 @pytest.fixture
@@ -100,3 +104,50 @@ def test_one_source_is_listed_alone_and_strays_only_with_everything(folder: Path
 
 def test_missing_landing_zone_is_empty(tmp_path: Path) -> None:
     assert landing.whole(tmp_path / "nowhere", 0) == []
+
+
+@pytest.mark.parametrize("refused", ["lost+found", "wearside_council/visit"])
+def test_folder_that_cannot_be_listed_hides_no_other(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, refused: str
+) -> None:
+    (tmp_path / refused).mkdir(parents=True)
+    (folder / ".a").write_bytes(b"a")
+    time.sleep(0.02)
+    os.rename(folder / ".a", folder / "a.csv")
+    listing = os.scandir
+
+    def scandir(path: str | Path) -> object:
+        if Path(path) == tmp_path / refused:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return listing(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert names(tmp_path, 0) == ["a.csv"]
+    assert LandingWatch(tmp_path, settle_seconds=60).look() == [Notice("police")]
+    assert "EACCES" in caplog.text
+    assert not any(part in caplog.text for part in ("lost", "council", str(tmp_path)))
+
+
+def test_folder_whose_files_may_not_be_looked_at_hides_no_other(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Closed:
+        name, path = "closed.csv", str(folder / "closed.csv")
+
+        def is_dir(self, **_: object) -> bool:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        def stat(self, **_: object) -> os.stat_result:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    (folder / "a.csv").write_bytes(b"a")
+    listing = os.scandir
+
+    @contextmanager
+    def scandir(path: str | Path) -> Iterator[list[object]]:
+        with listing(path) as entries:
+            yield [Closed(), *entries]
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert names(tmp_path, 0) == ["a.csv"]
+    assert LandingWatch(tmp_path, settle_seconds=0).look() == [Notice("police")]
