@@ -10,9 +10,10 @@ No name of a file or an unknown folder leaves this module except into the column
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
-import uuid
+import stat
 from collections.abc import Collection
 from pathlib import Path
 
@@ -171,16 +172,39 @@ def _write_down(connection: Connection, settings: Settings, house: House, taken:
 
 
 def _set_aside(connection: Connection, zone: Path, landed: landing.Landed) -> int:
-    """Put a link or special file on the list of dead letters, and then move it out of the way, unopened."""
-    token = uuid.uuid4().hex
+    """Put a link or special file on the list of dead letters, once, and then move it out of the way, unopened.
+
+    Its token comes from itself: one that cannot be moved (a mounted folder, rights) is met again by every run.
+    """
+    status = landed.path.lstat()
+    itself = f"{status.st_dev} {status.st_ino} {status.st_ctime_ns}"
+    token = hashlib.sha256(itself.encode()).hexdigest()[:32]
     folder = zone / landing.SET_ASIDE / token
     taken = Taken(landed.agency, landed.source, token, folder / landed.path.name)
+    is_new = _written_down(connection, token) is None
+    if is_new:
+        _write_down_unopened(connection, taken)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            os.rename(landed.path, taken.path)
+        except OSError:
+            folder.rmdir()
+            if not stat.S_ISLNK(status.st_mode):
+                raise
+            landed.path.unlink()  # a link holds nothing, and what it points to is not ours
+    except OSError as error:
+        _passed_over(connection, error, f"{token} is no file and stays in the landing zone")
+    return int(is_new)
+
+
+def _write_down_unopened(connection: Connection, taken: Taken) -> None:
     with connection, connection.cursor() as cursor:
         file = ledger.File(
             agency=ledger.UNKNOWN,
             source=ledger.UNKNOWN,
             name=_name_as_sent(taken, is_known=False),
-            token=token,
+            token=taken.token,
             sha256="",
             size_bytes=0,
             received_at=clock.now(),
@@ -191,10 +215,6 @@ def _set_aside(connection: Connection, zone: Path, landed: landing.Landed) -> in
         ledger.add_dead_letters(
             cursor, file_id, None, [ledger.DeadLetter("not_a_file")], owner_role=ledger.ENGINEER_ROLE
         )
-    # A crash before this line lists the link twice; the other order could lose it.
-    folder.mkdir(mode=0o700, parents=True)
-    os.rename(landed.path, taken.path)
-    return 1
 
 
 def _refusal(settings: Settings, house: House, taken: Taken, stored: archive.Stored) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import threading
@@ -152,3 +153,28 @@ def test_database_that_is_away_ends_the_taking(place: Place, monkeypatch: pytest
         place.take()
     place.connection.rollback()
     assert place.take() == 1
+
+
+@pytest.mark.parametrize("refused", [errno.EXDEV, errno.EROFS])
+def test_link_or_pipe_that_cannot_be_moved_is_one_dead_letter(
+    place: Place, monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
+    folder = place.settings.landing / "wearside_police" / "police"
+    folder.mkdir(parents=True, exist_ok=True)
+    os.symlink("/nowhere", folder / "link.csv")
+    os.mkfifo(folder / "pipe.csv")
+    rename = os.rename
+
+    def mounted(source: Any, target: Any) -> None:
+        if ".set_aside" in str(target):
+            raise OSError(refused, os.strerror(refused), str(source))
+        rename(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", mounted)
+        assert place.take() == 2
+        assert place.take() == 0
+        assert place.left() == ["wearside_police/police/pipe.csv"]
+    assert place.take() == 0, "known from before"
+    assert place.left() == []
+    assert place.all("select reason_code from quality.dead_letters") == [("not_a_file",)] * 2
