@@ -28,7 +28,7 @@ def _pol_018(record: Record, _on: date) -> Record:
 
 
 def _pol_015(record: Record, _on: date) -> Record:
-    blank = dict.fromkeys(("child_ref", "forename", "surname", "dob", "nhs_number", "upn"), "")
+    blank = dict.fromkeys(("child_ref", "forename", "surname", "dob", "nhs_number", "upn", "child_role"), "")
     return record | blank | {"notice_type": "adult", "children_at_address": "yes"}
 
 
@@ -89,7 +89,7 @@ BREAKS: Mapping[str, Callable[[Record, date], Record]] = {
     "REF-105": lambda record, _on: record | {"upn": ("A" if record["upn"][0] != "A" else "B") + record["upn"][1:]},
     "VIS-001": _cells(child_id_council=f"K{N}X"),
     "VIS-003": _without("standard_id"),
-    "VIS-004": _cells(plan_type="cp", worker_id="Unallocated"),
+    "VIS-004": _cells(plan_type="cp", standard_id="cp_visit_10_working_days", worker_id="Unallocated"),
     "VIS-006": _without("child_seen", "seen_alone"),
     "VIS-007": _cells(mode="virtual"),
     "VIS-008": _without("not_seen_reason", "seen_alone", status="not_seen", child_seen="no"),
