@@ -18,6 +18,7 @@ SENTENCES = {
     "line_too_long": "This line is too long to be a record.",
     "refused": "The database refused this record.",
     "unreadable": "The file made our reading fail: it is archived as it came, and an engineer must look at it.",
+    "record_unreadable": "This record made our reading fail: an engineer must look at it in the archived file.",
     "given_up": "The file made our reading fail again and again: an engineer must look at it.",
 }
 

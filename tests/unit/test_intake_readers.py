@@ -17,7 +17,8 @@ from hypothesis import assume, example, given
 from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
-from frontdoor.intake.readers import dialect, encoding, headers, probe
+from frontdoor.intake.ledger import DeadLetter
+from frontdoor.intake.readers import dialect, encoding, headers, probe, xml_layout
 from frontdoor.intake.readers.delimited import DelimitedReader
 from frontdoor.intake.readers.grammar import Grammar
 from frontdoor.intake.readers.lines import LONGEST_LINE, Lines
@@ -250,3 +251,42 @@ def test_reader_itself_opens_no_document_type(tmp_path: Path) -> None:
     with pytest.raises(Unreadable) as refused:
         read_xml(tmp_path / "f", b"<!DOCTYPE Message [<!ENTITY x 'y'>]>" + XML.format("Ann").encode())
     assert refused.value.code == "xml_dtd"
+
+
+def nested(levels: int, text: str) -> str:
+    return "".join(f"<a{n}>" for n in range(levels)) + text + "".join(f"</a{n}>" for n in reversed(range(levels)))
+
+
+def test_record_nested_without_end_is_read_with_its_text_in_extra(tmp_path: Path) -> None:
+    deep = nested(1_200, "<x k='1'>one</x><x k='2'>two</x>")
+    content = (
+        f"<Message><Children><Child><Name>Ann</Name>{deep}</Child><Child><Name>Bob</Name></Child></Children></Message>"
+    )
+    rows, reader = read_xml(tmp_path / "f", content.encode())
+    assert [row[4] for row in rows] == ["Ann", "Bob"]
+    (path, attribute), (text, values) = zip(*json.loads(rows[0][5]).items(), strict=True)
+    assert (text, values, attribute) == ("one two", ["1", "2"], f"{path}/@k")
+    assert path.startswith("a0/a1/a2/") and reader.tally.dead == 0
+
+
+def test_repeats_in_extra_are_listed_and_none_is_lost(tmp_path: Path) -> None:
+    content = XML.replace("{}", "Ann").replace("</Child>", "<a k='1'>1</a><a k='1'>1</a><a/><a k=''>2</a></Child>")
+    rows, _ = read_xml(tmp_path / "f", content.encode())
+    assert json.loads(rows[0][5]) == {"a": ["1", "1", "2"], "a/@k": ["1", "1", ""]}
+
+
+def test_record_that_makes_the_reading_fail_is_a_letter_of_that_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(extra: dict[str, Any]) -> str:
+        if extra:
+            raise RecursionError("Canary")
+        return "{}"
+
+    monkeypatch.setattr(xml_layout, "extra_json", fails)
+    content = b"<Message><Children><Child><b>x</b></Child>\n<Child><Name>Bob</Name></Child></Children></Message>"
+    rows, reader = read_xml(tmp_path / "f", content)
+    assert [(row[2], row[4]) for row in rows] == [("2", "Bob")]
+    assert list(reader.tally.letters()) == [DeadLetter("record_unreadable", 1)]
+    assert (reader.tally.loaded, reader.tally.dead) == (1, 1)
+    assert "RecursionError" in caplog.text and "Canary" not in caplog.text

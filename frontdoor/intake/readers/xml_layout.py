@@ -12,6 +12,7 @@ that makes the file well-formed. Where the XML breaks off, what came before is l
 from __future__ import annotations
 
 import codecs
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,10 @@ from frontdoor.intake.readers import encoding
 from frontdoor.intake.readers.rows import REPLACED, Lineage, Row, Tally, extra_json, line_of
 from frontdoor.intake.reasons import Unreadable
 
+log = logging.getLogger(__name__)
+
+# Elements nested deeper are not told apart: their text is kept together under the path so far.
+DEEPEST = 50
 DAMAGED, GUESSED, HEADER_ONLY = "FIL-009", "FIL-008", "FIL-001"
 # Control characters that XML forbids; in UTF-8 they are these bytes and no others.
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -90,7 +95,15 @@ class XmlReader:
                     raise Unreadable("xml_dtd")
                 for record in self._records_in(element):
                     record_no += 1
-                    yield self._row(record_no, record, element)
+                    try:
+                        row = self._row(record_no, record, element)
+                    except MemoryError:
+                        raise
+                    except Exception as error:
+                        log.error("record %s cannot be read: %s", record_no, type(error).__name__)
+                        self.tally.letter(_line_no(record), "record_unreadable")
+                        continue
+                    yield row
                 _forget(element)
         except etree.XMLSyntaxError as error:
             if not record_no:
@@ -142,11 +155,12 @@ class XmlReader:
                 break
             element, prefix = parent, prefix + "../"
         line = line_of([*cells, extra_json(extra)], self.delimiter, self.quote)
+        before, after = self._lineage.around(self.delimiter)
+        row = Row(record_no, _line_no(record), f"{before}{record_no}{after}{line}\n".encode())
         if REPLACED in line:
             self.tally.fault(record_no, DAMAGED)
         self.tally.loaded += 1
-        before, after = self._lineage.around(self.delimiter)
-        return Row(record_no, _line_no(record), f"{before}{record_no}{after}{line}\n".encode())
+        return row
 
     def _at(self, record: etree._Element, place: tuple[str, ...], *, is_record: bool) -> list[etree._Element]:
         if not is_record:
@@ -217,17 +231,28 @@ def _codec(name: str) -> str | None:
 
 def _collect(element: etree._Element, prefix: str, skip: str, used: set[etree._Element], extra: dict[str, Any]) -> None:
     """Add the leaves of an element that no field used, by path; lists where a path repeats; not the records in it."""
-    for child in element:
+    waiting = [(child, prefix, 1) for child in reversed(element) if _local(child) != skip]
+    while waiting:
+        child, path, depth = waiting.pop()
         name = _local(child)
-        if not name or name == skip:
+        if not name:
             continue
-        if len(child):
-            _collect(child, f"{prefix}{name}/", "", used, extra)
-        elif child not in used and (text := _text(child)):
-            known = extra.get(prefix + name)
-            extra[prefix + name] = text if known is None else [*(known if isinstance(known, list) else [known]), text]
-        for attribute, value in child.attrib.items():
-            extra[f"{prefix}{name}/@{etree.QName(attribute).localname}"] = str(value)
+        path += name
+        if len(child) and depth < DEEPEST:
+            waiting += [(each, f"{path}/", depth + 1) for each in reversed(child)]
+        elif child not in used and (text := " ".join(part for each in child.itertext() if (part := str(each).strip()))):
+            _keep(extra, path, text)
+        for each in (child,) if depth < DEEPEST else child.iter():
+            for attribute, value in each.attrib.items():
+                _keep(extra, f"{path}/@{etree.QName(attribute).localname}", str(value))
+
+
+def _keep(extra: dict[str, Any], path: str, text: str) -> None:
+    known = extra.get(path)
+    if isinstance(known, list):
+        known.append(text)
+    else:
+        extra[path] = text if known is None else [known, text]
 
 
 def _forget(element: etree._Element) -> None:
