@@ -253,6 +253,26 @@ def test_reader_itself_opens_no_document_type(tmp_path: Path) -> None:
     assert refused.value.code == "xml_dtd"
 
 
+@pytest.mark.parametrize(
+    ("first", "is_header"),
+    [
+        ("foo,bar", True),
+        ("Date of birth,Line 1,Line 2", True),
+        ("Ann,POL-00417,red", False),
+        ("Ann,born 2 Jan 2015,red", False),
+        ("red,red,Ann", False),
+        ("Ann,,", False),
+        (f"Ann,{'Seen at home with her mother. ' * 3},red", False),
+    ],
+)
+def test_first_line_that_may_be_a_record_is_kept_as_one(first: str, is_header: bool) -> None:
+    records, _ = read(f"{first}\nBob,POL-00418,green\n".encode())
+    assert len(records) == (1 if is_header else 2)
+    if not is_header:
+        assert records[0]["_no"] == records[0]["_line"] == 1
+        assert [*records[0]["_extra"].values()] == [cell for cell in first.split(",") if cell]
+
+
 def nested(levels: int, text: str) -> str:
     return "".join(f"<a{n}>" for n in range(levels)) + text + "".join(f"</a{n}>" for n in reversed(range(levels)))
 

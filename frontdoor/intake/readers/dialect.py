@@ -17,6 +17,8 @@ QUOTES = ('"', "'")
 SAMPLE_RECORDS = 20
 MOST_HEADER_LINES = 50
 # What no header looks like: a number, a date or the beginning of a time stamp.
+LONGEST_HEADER = 60
+MOST_HEADER_DIGITS = 2
 _DATUM = re.compile(r"\s*(\d+|\d{4}-\d\d-\d\d.*|\d{1,2}/\d{1,2}/\d{2,4}.*)\s*")
 
 
@@ -33,8 +35,17 @@ class Dialect:
 
     @property
     def has_no_header(self) -> bool:
-        """Whether the first record looks like data, which only matters when no header is known."""
-        return any(_DATUM.fullmatch(cell) for cell in self.header)
+        """Whether the first record may be data, which only matters when no header is known.
+
+        In doubt it is: headers kept as a record are a line more in triage, a record taken for headers is a child lost.
+        """
+        cells = [cell.strip() for cell in self.header]
+        return len(set(cells)) < len(cells) or any(
+            len(cell) > LONGEST_HEADER
+            or sum(map(str.isdigit, cell)) > MOST_HEADER_DIGITS
+            or _DATUM.fullmatch(cell) is not None
+            for cell in cells
+        )
 
 
 def of_sample(sample: str, is_known: Callable[[str], bool]) -> Dialect:
