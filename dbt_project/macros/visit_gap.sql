@@ -4,7 +4,9 @@
     have one known_at.
     * Seen means: in person, this child, said so. Unknown counts as not seen, and so does a visit in the future or withdrawn.
     * What a plan is follows from the newest record about it; a standard that is missing or unknown is the strictest there is for the plan,
-      and for a plan that is missing too, the strictest of all. A first-visit standard that was met gives way to the plan's strictest one.
+      and for a plan that is missing too, the strictest of all. A standard of another kind of plan is not believed.
+    * A first-visit standard that was met gives way to the plan's strictest one, and where the plan has none, to the strictest of all: a child
+      of whom we count is never beyond being late.
     * A plan whose start is missing or lies ahead began when we were first told. The due date that the sender states is not believed.
     * A record without a child's number stands for a child of its own: nobody is left out because a number is.
 -#}
@@ -178,7 +180,8 @@
             last_seen.last_seen_on,
             last_seen.last_unknown_on,
             case when standards.is_recurring then greatest(running.running_from, last_seen.last_seen_on) else running.running_from end as counted_from,
-            running.plan_type_code is null or given.standard_id is null as is_standard_unknown
+            given.standard_id is null
+            or standards.plan_type_code is distinct from running.plan_type_code as is_standard_unknown
         from running
         inner join last_seen
             on
@@ -190,6 +193,7 @@
         left join standards as given
             on
                 running.standard_id = given.standard_id
+                and running.plan_type_code = given.plan_type_code
                 and given.valid_from <= running.on_date
                 and coalesce(given.valid_to >= running.on_date, true)
         inner join standards
@@ -202,6 +206,20 @@
                     or (
                         standards.plan_type_code = running.plan_type_code
                         and (given.standard_id is null or (not given.is_recurring and standards.is_recurring))
+                    )
+                    -- Seen for the first time, in a plan that has no standard for what comes then.
+                    or (
+                        standards.is_recurring
+                        and last_seen.last_seen_on >= running.running_from
+                        and not exists (
+                            select 1
+                            from standards as others
+                            where
+                                others.is_recurring
+                                and others.plan_type_code = running.plan_type_code
+                                and others.valid_from <= running.on_date
+                                and coalesce(others.valid_to >= running.on_date, true)
+                        )
                     )
                 )
         where standards.is_recurring or coalesce(last_seen.last_seen_on < running.running_from, true)
@@ -272,14 +290,15 @@
             strictest.last_seen_on,
             strictest.due_on,
             children.on_date - strictest.due_on as days_over,
-            coalesce(children.on_date > strictest.due_on, false) as is_over,
+            -- Without any standard it is not known that the child was seen in time.
+            coalesce(children.on_date > strictest.due_on, true) as is_over,
             coalesce(
                 children.on_date > strictest.due_on
                 and (
                     strictest.is_standard_unknown
                     or coalesce(strictest.last_unknown_on > coalesce(strictest.last_seen_on, strictest.last_unknown_on - 1), false)
                 ),
-                false
+                true
             ) as is_unknown
         from children
         inner join teams

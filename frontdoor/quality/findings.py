@@ -5,14 +5,16 @@ number can be held against what Great Expectations counted.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from zoneinfo import ZoneInfo
 
 from psycopg2.extensions import cursor as Cursor
 
-from frontdoor import clock
+from frontdoor import clock, reference
 from frontdoor.contract import Feed
 from frontdoor.quality.engine import batch_query
 from frontdoor.quality.reading.labels import identifier, literal
-from frontdoor.quality.rules import Check
+from frontdoor.quality.rules import RECORD_RULE, Check
 
 Written = dict[tuple[str, int], int]
 COLUMNS = "(delivery_id, record_no, record_key, rule_id, contract_version, state, found_at)"
@@ -83,7 +85,8 @@ def resolve(cursor: Cursor, feed: Feed, records: str, delivery_ids: Sequence[int
     """Close earlier findings of records that came again and keep the rule now.
 
     Only by a record that surely is the same: a key of its own, once in its delivery, and without a finding that says
-    the key was used twice. Only by a rule that was run.
+    the key was used twice. Only by a rule that was run, and that asks something of the later record: a question that
+    was taken away is no answer. Never by a withdrawal.
     """
     cursor.execute(
         """
@@ -103,10 +106,14 @@ def resolve(cursor: Cursor, feed: Feed, records: str, delivery_ids: Sequence[int
     if not (cursor.fetchone() or (False,))[0]:
         return
     doubtful = [rule.rule_id for rule in feed.rules if rule.dimension == "uniqueness"]
+    of_records = [rule.rule_id for rule in feed.rules if rule.expectation_type == RECORD_RULE]
+    applying = _applying(cursor, feed, delivery_ids)
     cursor.execute(
         f"""
         with again as (
-            select record_key, _delivery_id as delivery_id
+            select
+                record_key, _delivery_id as delivery_id, bool_or({_withdrawing(feed)}) as is_withdrawal,
+                array_agg(array[{", ".join([*applying, "null"])}]::text[]) as applying
             from ({records}) as records
             where has_own_key
             group by record_key, _delivery_id
@@ -120,7 +127,9 @@ def resolve(cursor: Cursor, feed: Feed, records: str, delivery_ids: Sequence[int
                 on again.delivery_id = results.delivery_id and earlier.rule_id = results.rule_id
             where
                 earlier.resolved_at is null
+                and not again.is_withdrawal
                 and results.status in ('pass', 'fail')
+                and (earlier.rule_id not in ({_listed(of_records)}) or earlier.rule_id = any(again.applying))
                 and not exists (
                     select from quality.findings as now
                     where
@@ -140,6 +149,47 @@ def resolve(cursor: Cursor, feed: Feed, records: str, delivery_ids: Sequence[int
             and findings.rule_id = kept.rule_id
         """
     )
+
+
+def _applying(cursor: Cursor, feed: Feed, delivery_ids: Sequence[int]) -> list[str]:
+    """SQL of each record rule that was run: its id where it applies to the record. A rule that raised is left out."""
+    cursor.execute(
+        """
+        select results.rule_id, deliveries.delivery_id, deliveries.received_at
+        from quality.check_results as results
+        inner join intake.deliveries as deliveries on results.delivery_id = deliveries.delivery_id
+        where results.delivery_id = any(%s) and results.status in ('pass', 'fail')
+        order by results.rule_id, deliveries.delivery_id
+        """,
+        (list(delivery_ids),),
+    )
+    rules = {rule.rule_id: rule for rule in feed.rules if rule.expectation_type == RECORD_RULE}
+    zone = ZoneInfo(feed.timezone)
+    run: dict[tuple[str, str], list[int]] = {}
+    written: dict[tuple[str, date], str] = {}
+    for rule_id, delivery_id, received_at in cursor.fetchall():
+        if rule_id not in rules:
+            continue
+        on = received_at.astimezone(zone).date()
+        if (rule_id, on) not in written:
+            written[rule_id, on] = reference.expand(str(rules[rule_id].expectation.get("applies_when", "true")), on)
+        run.setdefault((rule_id, written[rule_id, on]), []).append(delivery_id)
+    return [
+        f"case when _delivery_id in ({', '.join(map(str, ran))})"
+        f" then case when ({applies}) then {literal(rule_id)} end end"
+        for (rule_id, applies), ran in run.items()
+    ]
+
+
+def _withdrawing(feed: Feed) -> str:
+    """SQL: whether a record withdraws what was told; what could not be read may."""
+    names = {each.name for each in feed.properties}
+    said = ["false"]
+    if "record_action" in names:
+        said.append("coalesce(record_action = 'withdraw', false) or record_action_state in ('unmapped', 'unparsed')")
+    if "withdrawn_reason" in names:
+        said.append("withdrawn_reason_state <> 'missing'")
+    return " or ".join(said)
 
 
 def totals(written: Mapping[tuple[str, int], int], rule_id: str, delivery_ids: Iterable[int]) -> int:

@@ -143,16 +143,17 @@ def test_children_grow_late_while_nobody_sends(marts: Marts, marts_at: Any) -> N
         visit("unsaid", 2, seen_on, child_seen=None),
         visit("another label", 1, seen_on, mode=None, mode_state="unmapped"),
         visit("withdrawn", 1, seen_on, withdrawn_reason="wrong_child"),
+        visit("foretold", 1, MONDAY.date() + timedelta(days=1)),
         visit("ended", 1, date(2026, 1, 6), plan_ended=date(2026, 2, 1)),
     ]
     records.deliver(marts.connection, marts.house, "visit", extract, at=MONDAY + timedelta(days=1))
     marts_at(MONDAY + timedelta(days=2))
-    late = {"virtual": 8, "unsaid": 8, "another label": 44, "withdrawn": 44}
+    late = {"virtual": 8, "unsaid": 8, "another label": 44, "withdrawn": 44, "foretold": 44}
     assert not_seen(marts) == late
-    assert gaps(marts, "as_known") == {MONDAY.date(): (4, 5, 1)}
+    assert gaps(marts, "as_known") == {MONDAY.date(): (5, 6, 1)}
     marts_at(MONDAY + timedelta(days=15))
     assert not_seen(marts) == {**{child: days + 13 for child, days in late.items()}, "seen": 1}
-    assert [value for _, value in sorted(gaps(marts, "as_known").items())] == [(4, 5, 1), (4, 5, 1), (5, 5, 1)]
+    assert [value for _, value in sorted(gaps(marts, "as_known").items())] == [(5, 6, 1), (5, 6, 1), (6, 6, 1)]
     # Told late: the child was seen in the week of the ninth. What was known in that week does not change.
     records.deliver(
         marts.connection,
@@ -163,17 +164,16 @@ def test_children_grow_late_while_nobody_sends(marts: Marts, marts_at: Any) -> N
     )
     marts_at(MONDAY + timedelta(days=15, hours=1))
     assert "virtual" not in not_seen(marts)
-    assert [value for _, value in sorted(gaps(marts, "as_known").items())] == [(4, 5, 1), (4, 5, 1), (4, 5, 1)]
-    assert [value for _, value in sorted(gaps(marts, "as_corrected").items())] == [(4, 5, 1), (3, 5, 1), (4, 5, 1)]
+    assert [value for _, value in sorted(gaps(marts, "as_known").items())] == [(5, 6, 1), (5, 6, 1), (5, 6, 1)]
+    assert [value for _, value in sorted(gaps(marts, "as_corrected").items())] == [(5, 6, 1), (4, 6, 1), (5, 6, 1)]
 
 
 def test_visit_missing_from_the_next_extract_is_marked_and_still_counts(marts: Marts, marts_at: Any) -> None:
     at = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)
-    records.deliver(
-        marts.connection, marts.house, "visit", [visit("gone", 1, at.date()), visit("stays", 1, at.date())], at=at
-    )
+    day = at.date() - timedelta(days=1)
+    records.deliver(marts.connection, marts.house, "visit", [visit("gone", 1, day), visit("stays", 1, day)], at=at)
     marts_at(at + timedelta(hours=1))
-    records.deliver(marts.connection, marts.house, "visit", [visit("stays", 1, at.date())], at=at + timedelta(days=1))
+    records.deliver(marts.connection, marts.house, "visit", [visit("stays", 1, day)], at=at + timedelta(days=1))
     marts_at(at + timedelta(days=1, hours=1))
     marks = (
         "select child_reference, is_current, is_in_latest_extract from core.fct_visit_version"

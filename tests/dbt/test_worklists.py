@@ -25,12 +25,17 @@ def police(reference: str | None, **changes: Any) -> dict[str, Any]:
 
 
 def send(
-    marts: Marts, *deliveries: list[dict[str, Any]], feed: str = "police", start: datetime = records.START
+    marts: Marts,
+    *deliveries: list[dict[str, Any]],
+    feed: str = "police",
+    start: datetime = records.START,
+    agency: str | None = None,
 ) -> list[int]:
     """Deliver and build one after the other; the delivery ids."""
     ids = []
     for number, rows in enumerate(deliveries):
-        ids.append(records.deliver(marts.connection, marts.house, feed, rows, at=start + timedelta(days=number)))
+        at = start + timedelta(days=number)
+        ids.append(records.deliver(marts.connection, marts.house, feed, rows, at=at, agency=agency))
         records.build(marts.settings)
     return ids
 
@@ -214,10 +219,11 @@ def test_row_that_the_safety_net_put_there_is_replaced_by_the_model(marts: Marts
     assert found == [("rescued", False), ("rescued 2", False)]
 
 
-def test_outcome_with_time_role_and_reason_closes_and_held_does_not(marts: Marts) -> None:
+def test_only_the_council_closes_with_time_role_and_reason_and_held_is_open(marts: Marts) -> None:
+    today = records.START.date()
+    own = {"record_role": "council_record", "child_ref": "1"}
     decided = {
-        "record_role": "council_record",
-        "child_ref": "1",
+        **own,
         "decided_at": records.START,
         "decider_role": "team_manager",
         "outcome_reason": "service_needed",
@@ -226,22 +232,25 @@ def test_outcome_with_time_role_and_reason_closes_and_held_does_not(marts: Marts
         {**decided, "contact_reference": "assessed", "outcome_code": "assessment"},
         {**decided, "contact_reference": "held", "outcome_code": "held_for_agreement"},
         {**decided, "contact_reference": "nobody decided", "outcome_code": "assessment", "decider_role": None},
-        {"contact_reference": "closed case", "child_ref": "1", "closure_date": records.START.date()},
-        {
-            "contact_reference": "closed tomorrow",
-            "child_ref": "1",
-            "closure_date": records.START.date() + timedelta(days=9),
-        },
+        {**decided, "contact_reference": "status held", "outcome_code": "assessment", "status": "held"},
+        {**decided, "contact_reference": "status unread", "outcome_code": "assessment", "status_state": "unmapped"},
+        {**decided, "contact_reference": "reason to hold", "outcome_code": "assessment", "held_reason": "agency_check"},
+        {**decided, "contact_reference": "sender's", "outcome_code": "assessment", "record_role": "sent"},
+        {**decided, "contact_reference": "nobody's", "outcome_code": "assessment", "record_role": None},
+        {**own, "contact_reference": "closed case", "closure_date": today},
+        {**own, "contact_reference": "closed tomorrow", "closure_date": today + timedelta(days=9)},
+        {**own, "contact_reference": "sender closed", "closure_date": today, "record_role": "sent"},
     ]
-    send(marts, rows, feed="referral")
-    is_open = {row["contact_reference"]: listed(marts, row["contact_reference"], "is_open")[0][0] for row in rows}
-    assert is_open == {
-        "assessed": False,
-        "held": True,
-        "nobody decided": True,
-        "closed case": False,
-        "closed tomorrow": True,
+    partner = {**decided, "contact_reference": "partner's", "outcome_code": "assessment", "closure_date": today}
+    send(marts, rows, feed="referral", agency="wearside_council")
+    send(marts, [partner], feed="referral")
+    is_open = {
+        row["contact_reference"]: listed(marts, row["contact_reference"], "is_open")[0][0] for row in [*rows, partner]
     }
+    assert [reference for reference, is_still_open in is_open.items() if not is_still_open] == [
+        "assessed",
+        "closed case",
+    ]
 
 
 def test_safety_facts_that_are_missing_or_unread_raise_a_record(marts: Marts) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -303,6 +304,34 @@ def test_a_finding_stays_open_when_it_is_not_sure_that_it_was_mended(
         )[0]
         == "new"
     ), why
+
+
+@pytest.mark.parametrize("later", [{}, {"number": "many"}], ids=["blanked", "unreadable"])
+def test_a_question_that_was_taken_away_resolves_nothing(database: Any, connection: Any, later: dict[str, str]) -> None:
+    state = "select state from quality.findings where rule_id = 'TRI-002' order by delivery_id"
+    judge(database, connection, trial.deliver(connection, [record(1, number="9")]))
+    other = record(2, number="1")
+    judge(database, connection, trial.deliver(connection, [record(1, **later), other]))
+    assert trial.rows(connection, state) == ["new"]
+    judge(database, connection, trial.deliver(connection, [record(1, number="2"), other]))
+    assert trial.rows(connection, state) == ["resolved"]
+
+
+@pytest.mark.parametrize(("action", "state"), [("new", "resolved"), ("withdraw", "new"), ("no such action", "new")])
+def test_a_withdrawal_resolves_nothing(database: Any, connection: Any, action: str, state: str) -> None:
+    feed = HOUSE.feeds[FEED]
+    of = replace(
+        HOUSE,
+        feeds={
+            FEED: replace(
+                feed, properties=(*feed.properties, trial.prop("record_action", "code", code_list="record_action"))
+            )
+        },
+    )
+    trial.prepare(connection, of)
+    judge(database, connection, trial.deliver(connection, [record(1, forename=None)]), of=of)
+    judge(database, connection, trial.deliver(connection, [record(1, record_action=action)]), of=of)
+    assert trial.rows(connection, "select state from quality.findings where rule_id = 'TRI-001'") == [state]
 
 
 def test_a_verdict_says_how_much_was_read(database: Any, connection: Any) -> None:

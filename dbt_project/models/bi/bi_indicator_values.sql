@@ -18,9 +18,13 @@ thresholds as (
 marked as (
     select
         indicator_values.*,
-        coalesce(indicator_values.denominator between 1 and thresholds.threshold_value, false) as is_denominator_low,
-        coalesce(indicator_values.unknown_count between 1 and thresholds.threshold_value, false) as is_unknown_low,
-        coalesce(
+        -- Without a limit for the period nothing is shown.
+        thresholds.threshold_value is null
+        or coalesce(indicator_values.denominator between 1 and thresholds.threshold_value, false) as is_denominator_low,
+        thresholds.threshold_value is null
+        or coalesce(indicator_values.unknown_count between 1 and thresholds.threshold_value, false) as is_unknown_low,
+        thresholds.threshold_value is null
+        or coalesce(
             indicator_values.numerator between 1 and thresholds.threshold_value
             or indicator_values.denominator - indicator_values.numerator between 1 and thresholds.threshold_value,
             false

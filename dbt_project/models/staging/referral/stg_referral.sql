@@ -37,6 +37,7 @@ published as (
         deliveries.source,
         deliveries.contract_version,
         deliveries.published_at,
+        coalesce(agencies.kind = 'council', false) as is_from_council,
         (read_records._received_at at time zone coalesce(agencies.timezone, 'UTC'))::date as received_on
     from read_records
     inner join deliveries on read_records._delivery_id = deliveries.delivery_id
@@ -102,8 +103,13 @@ renamed as (
         coalesce(published.record_action = 'withdraw', false) as is_withdrawal,
         -- Something was said that we cannot read: a marker cannot be excluded.
         coalesce(published.concern_type_state = 'unmapped', false) as has_unread_marker,
-        -- A row leaves the list on a decision with time, role and reason, or because the case was closed; held is open.
-        coalesce(
+        -- A row leaves the list when the council's own record says so: by a decision with time, role and reason, or because the case was
+        -- closed. Held is open, and so is what might be.
+        published.is_from_council
+        and coalesce(published.record_role = 'council_record', false)
+        and coalesce(published.status <> 'held', published.status_state = 'missing')
+        and published.held_reason_state = 'missing'
+        and coalesce(
             published.closure_date <= published.received_on
             or (
                 published.outcome_code is not null

@@ -88,6 +88,8 @@ renamed as (
             and published.status = 'seen'
             and coalesce(modes.attributes ->> 'is_virtual', 'false') <> 'true'
             and modes.code is not null
+            -- Nobody was seen at a time that had not come when we were told.
+            and published.actual_at <= published._received_at
             and published.withdrawn_reason_state not in ('ok', 'unmapped'),
             false
         ) as is_child_seen,
