@@ -180,8 +180,7 @@
             last_seen.last_seen_on,
             last_seen.last_unknown_on,
             case when standards.is_recurring then greatest(running.running_from, last_seen.last_seen_on) else running.running_from end as counted_from,
-            given.standard_id is null
-            or standards.plan_type_code is distinct from running.plan_type_code as is_standard_unknown
+            given.standard_id is null or coalesce(standards.plan_type_code <> running.plan_type_code, true) as is_standard_unknown
         from running
         inner join last_seen
             on
