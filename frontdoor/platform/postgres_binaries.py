@@ -1,7 +1,7 @@
 """The Postgres programs of the wheel, and the account that runs them when we are root.
 
 Postgres refuses to run as root, so root starts it as an unprivileged account. That account can often reach neither
-the data (a home such as /root/... has no way in for others) nor the programs (an environment below it). We do not
+the data (a home that is closed to others has no way in) nor the programs (an environment below it). We do not
 open anybody's folders for it. Instead:
 
 * the data folder belongs to the account and is entered by us, before we become the account; it is then named
