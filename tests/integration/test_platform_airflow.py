@@ -130,8 +130,10 @@ def test_airflow_lets_nobody_in_without_the_generated_password(running: Running)
 
 
 def test_doctor_finds_the_running_platform_well(running: Running) -> None:
-    ill = [check for check in checks.doctor(running.settings) if not check.ok]
-    assert not ill
+    # A busy machine may answer one look too late: the doctor gives Airflow three seconds.
+    deadline = time.monotonic() + 30
+    while ill := [check for check in checks.doctor(running.settings) if not check.ok]:
+        assert time.monotonic() < deadline, ill
 
 
 def test_killed_part_is_running_again_within_seconds(running: Running) -> None:
