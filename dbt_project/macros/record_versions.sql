@@ -16,7 +16,7 @@
 -#}
 {% macro record_versions(staging, feed, attributes, is_snapshot=false) %}
     {%- set lineage = ['record_key', 'content_hash', 'has_own_key', 'known_from', 'received_at'] -%}
-    {%- set compared = ['match_forename', 'match_surname', 'match_birth_date', 'match_matter', 'grade_rank', 'risk_facts', 'is_withdrawal'] -%}
+    {%- set compared = ['match_forename', 'match_surname', 'match_birth_date', 'match_matter', 'risk_facts', 'is_infant', 'is_withdrawal'] -%}
     {%- set judgement = [
         'copy_no', 'first_delivery_id', 'first_record_no', 'first_received_at', 'known_to', 'superseded_by_delivery_id', 'is_only_in_delivery',
         'is_current', 'is_repeat', 'is_first_known', 'is_latest_known', 'is_withdrawn', 'is_downgrade', 'has_contradiction',
@@ -243,8 +243,9 @@
             later.record_no as later_record_no,
             later.known_from as later_known_from,
             coalesce(
-                (earlier.grade_rank is not null and (later.grade_rank is null or later.grade_rank < earlier.grade_rank))
-                or not coalesce(earlier.risk_facts, '[]') <@ coalesce(later.risk_facts, '[]'),
+                not coalesce(earlier.risk_facts, '[]') <@ coalesce(later.risk_facts, '[]')
+                -- A child of one date of birth grew older; any other way of not being an infant any more is a doubt.
+                or (earlier.is_infant and not later.is_infant and coalesce(earlier.match_birth_date <> later.match_birth_date, true)),
                 false
             ) as is_downgrade
         from followed as earlier

@@ -18,37 +18,27 @@
     end
 {%- endmacro %}
 
-{#- The date from which the age of a child is reckoned: birth, else the stated age, else when the child is due. -#}
-{% macro age_reckoned_from(birth_date, age_stated, due_date, received_on) -%}
-    coalesce(
-        {{ sane_date(birth_date) }},
-        case
-            when {{ age_stated }} between 0 and 150 then ({{ received_on }} - make_interval(years => {{ age_stated }}))::date
-        end,
-        {{ sane_date(due_date) }}
-    )
-{%- endmacro %}
-
 {#-
-    The protection markers among what a record says, as a JSON list of `code_list:code` without doubles; to be joined laterally, so that it is
-    worked out once. Which codes are markers is an attribute of the code seed, which the partnership signs; a code that ever was one is one.
-    `said`: code list, attribute, expression of text[].
+    The date from which the age of a child is reckoned: birth, else the stated age, else when the child is due. A date or an age that no child
+    has says nothing, so the age stays unknown and is read first in the list; a birth to come is that of an unborn child.
 -#}
-{% macro protection_markers(said) -%}
-    (
-        select coalesce(jsonb_agg(distinct said.code_list || ':' || codes.code), '[]') as facts
-        from (
-            values
-            {%- for code_list, attribute, expression in said %}
-            ('{{ code_list }}', {{ expression }}, (
-                select array_agg(markers.code)
-                from {{ source('reference', 'codes') }} as markers
-                where markers.code_list = '{{ code_list }}' and markers.attributes ->> '{{ attribute }}' = 'true'
-            )){{ ',' if not loop.last }}
-            {%- endfor %}
-        ) as said (code_list, codes_said, marker_codes)
-        cross join lateral unnest(said.codes_said) as codes (code)
-        where codes.code = any(said.marker_codes)
+{% macro age_reckoned_from(record, child_age_years) -%}
+    coalesce(
+        case
+            when
+                {{ record }}.dob > {{ record }}.received_on - make_interval(years => {{ child_age_years }}::integer)
+                and {{ record }}.dob <> all(array(
+                    select defaults.code::date
+                    from {{ source('reference', 'codes') }} as defaults
+                    where defaults.code_list = 'default_date'
+                ))
+                then {{ sane_date(record ~ '.dob') }}
+        end,
+        case
+            when {{ record }}.age_stated >= 0 and {{ record }}.age_stated < {{ child_age_years }}
+                then ({{ record }}.received_on - make_interval(years => {{ record }}.age_stated))::date
+        end,
+        {{ sane_date(record ~ '.due_date') }}
     )
 {%- endmacro %}
 
@@ -58,5 +48,18 @@
         {{ name_status }} = 'unborn'
         or {{ age_reckoned_from }} > {{ received_on }} - make_interval(years => {{ infant_age_years }}::integer),
         false
+    )
+{%- endmacro %}
+
+{#- The ages that matter, in years, as they stood on a day; to be joined laterally. -#}
+{% macro age_limits(on_date) -%}
+    (
+        select
+            max(thresholds.threshold_value) filter (where thresholds.threshold_id = 'child_age_years') as child_age_years,
+            max(thresholds.threshold_value) filter (where thresholds.threshold_id = 'infant_age_years') as infant_age_years
+        from {{ source('reference', 'thresholds') }} as thresholds
+        where
+            {{ on_date }} >= thresholds.valid_from
+            and coalesce({{ on_date }} <= thresholds.valid_to, true)
     )
 {%- endmacro %}

@@ -38,7 +38,7 @@ def parse_feed(document: Node) -> model.Feed:
         version=document.text("version"),
         delivery_mode=custom.word("deliveryMode", model.DELIVERY_MODES),
         worklist=custom.optional_text("worklist"),
-        timezone=custom.text("timezone"),
+        timezone=custom.zone("timezone"),
         key_properties=_properties_named(custom, "keyProperties", names),
         child_properties=_properties_named(custom, "childProperties", names),
         reference_property=_properties_named(custom, "referenceProperty", names)[0],

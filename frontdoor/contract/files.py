@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import yaml
 
@@ -52,6 +53,13 @@ class Node:
         if value not in allowed:
             raise self.wrong(key, f"one of {', '.join(allowed)}")
         return str(value)
+
+    def zone(self, key: str) -> str:
+        """The name of a time zone."""
+        name = self.text(key)
+        if name not in available_timezones():
+            raise self.wrong(key, "the name of a time zone, such as Europe/London")
+        return name
 
     def flag(self, key: str) -> bool:
         """True or false; absent is false."""

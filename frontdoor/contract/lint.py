@@ -18,7 +18,7 @@ from frontdoor.contract import expectations_folder, load_house
 from frontdoor.contract.files import ContractError, Loader
 from frontdoor.contract.model import AGENCY_KINDS, AgencyFeed, Feed, House, Layout, Rule, normalised
 
-LINEAGE = {"_agency_code", "_delivery_id", "_record_no", "_received_at", "_sufficiency"}
+LINEAGE = {"_agency_code", "_delivery_id", "_record_no", "_received_at", "_agency_kind", "_sufficiency"}
 KEYS = {"record_key", "content_hash", "has_own_key", "child_key", "sender_reference", "extra"}
 RECORD_RULE, QUERY_RULE, READER_RULE = "expect_records_to_keep_rule", "unexpected_rows_expectation", "reader"
 

@@ -7,7 +7,6 @@ from the layout; the agency's own wins where both say something.
 from collections.abc import Mapping
 from datetime import date
 from types import MappingProxyType
-from zoneinfo import available_timezones
 
 from frontdoor.contract import model
 from frontdoor.contract.feed import parse_rule
@@ -24,7 +23,7 @@ def parse_agency(document: Node) -> model.Agency:
         name=document.text("name"),
         kind=document.word("kind", model.AGENCY_KINDS),
         area_code=document.text("area_code"),
-        timezone=_timezone(document),
+        timezone=document.zone("timezone"),
         calendar=document.text("calendar"),
         liaison_role=document.text("liaison_role"),
     )
@@ -43,7 +42,7 @@ def parse_layout(document: Node) -> model.Layout:
         feeds=tuple(feeds.value),
         format=document.text("format"),
         mapping=MappingProxyType({code: MappingProxyType(feeds.mapping(code).value) for code in feeds.value}),
-        timezone=_timezone(document),
+        timezone=document.zone("timezone"),
     )
 
 
@@ -64,13 +63,6 @@ def parse_agency_feeds(
 def parse_file_rules(document: Node) -> tuple[model.Rule, ...]:
     """The rules that a reader checks before there are rows."""
     return tuple(parse_rule(node, "file", {}) for node in document.nodes("quality", "id"))
-
-
-def _timezone(document: Node) -> str:
-    name = document.text("timezone")
-    if name not in available_timezones():
-        raise document.wrong("timezone", "the name of a time zone, such as Europe/London")
-    return name
 
 
 def _version(node: Node, agency: str, feed: model.Feed, layouts: Mapping[str, model.Layout]) -> model.AgencyFeed:

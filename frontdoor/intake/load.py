@@ -35,7 +35,6 @@ BLOCK_BYTES = 2**20
 PORTION_ROWS = 500
 NOT_ALL_READ = "FIL-010"
 LINEAGE = ("_agency_code", "_delivery_id", "_record_no", "_received_at")
-_AWAY = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
 
 class RowsMissing(RuntimeError):
@@ -137,7 +136,7 @@ def _copy(cursor: Cursor, settings: Settings, house: House, delivery: _Delivery)
             raise RowsMissing(f"{reader.tally.loaded} rows were given, {cursor.rowcount} taken")
     except (psycopg2.Error, RowsMissing) as error:
         reader.tally.close()
-        if blocks.failure is None and isinstance(error, _AWAY):
+        if blocks.failure is None and database.is_away(error):
             raise
         cursor.execute("rollback to savepoint copy_rows")
         if blocks.failure is not None:
@@ -228,9 +227,9 @@ def _copy_portion(cursor: Cursor, statement: str, reader: Reader, rows: list[Row
         cursor.copy_expert(statement, BytesIO(b"".join(row.line for row in rows)))
         if cursor.rowcount != len(rows):
             raise RowsMissing(f"{len(rows)} rows were given, {cursor.rowcount} taken")
-    except _AWAY:
-        raise
-    except (psycopg2.Error, RowsMissing):
+    except (psycopg2.Error, RowsMissing) as error:
+        if database.is_away(error):
+            raise
         cursor.execute("rollback to savepoint portion")
         if len(rows) > 1:
             middle = len(rows) // 2

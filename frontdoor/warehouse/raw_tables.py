@@ -21,6 +21,7 @@ LINEAGE = {
     "_received_at": "timestamptz not null",
 }
 READING = {
+    "_agency_kind": "text",
     "record_key": "text not null",
     "content_hash": "text not null",
     "has_own_key": "boolean not null",

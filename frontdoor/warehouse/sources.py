@@ -36,6 +36,7 @@ TECHNICAL = {
     "has_own_key": "Whether the sender gave the record a key.",
     "child_key": "The agency and its number for the child, as an opaque hash; null without a number.",
     "sender_reference": "The reference by which the sender knows the record.",
+    "_agency_kind": "What kind of agency sent the record, as known when it was read; no record can say it of itself.",
     "_sufficiency": "A letter per element: P present, U unknown with a reason, M missing, N not applicable.",
 }
 

@@ -68,7 +68,8 @@ def deliver(
         (delivery_id,) = cursor.fetchone()
         columns = list(warehouse.raw_tables.read_columns(contract))
         values = [
-            _read(contract, agency, delivery_id, number, at, row, columns) for number, row in enumerate(rows, start=1)
+            _read(house, contract, agency, delivery_id, number, at, row, columns)
+            for number, row in enumerate(rows, start=1)
         ]
         if values:
             execute_values(
@@ -116,7 +117,14 @@ def rows(connection: Connection, query: str, *arguments: Any) -> list[tuple[Any,
 
 
 def _read(
-    contract: Any, agency: str, delivery_id: int, number: int, at: datetime, row: Row, columns: Sequence[str]
+    house: House,
+    contract: Any,
+    agency: str,
+    delivery_id: int,
+    number: int,
+    at: datetime,
+    row: Row,
+    columns: Sequence[str],
 ) -> tuple[Any, ...]:
     said = {name: value for name, value in row.items() if value is not None and name != "letters"}
     unknown = (
@@ -131,6 +139,7 @@ def _read(
         "_delivery_id": delivery_id,
         "_record_no": number,
         "_received_at": at,
+        "_agency_kind": house.agencies[agency].kind,
         "record_key": _hash(contract.code, agency, *key) if has_own_key else f"{delivery_id}#{number}",
         "content_hash": _hash(*(f"{name}={value}" for name, value in sorted(said.items()))),
         "has_own_key": has_own_key,

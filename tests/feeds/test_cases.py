@@ -29,9 +29,10 @@ RECEIVED_ZONE = ZoneInfo("Europe/London")
 
 @dataclass(frozen=True)
 class Case:
-    """One delivery, what came before it, and the rules that each of its records must break."""
+    """One delivery, who sent it, what came before it, and the rules that each of its records must break."""
 
     name: str
+    agency: str
     rules: frozenset[str]
     records: tuple[dict[str, str], ...]
     earlier: tuple[dict[str, str], ...]
@@ -63,12 +64,17 @@ def cases(folder: str) -> list[Case]:
         first = each.get("change") or {}
         records = (record(first), *(record(first | more) for more in each.get("more", [])))
         earlier = tuple(record(change) for change in each.get("earlier", []))
-        found.append(Case(each["name"], frozenset(each["rules"]), records, earlier))
+        agency = each.get("agency", declared(folder)["agency"])
+        found.append(Case(each["name"], agency, frozenset(each["rules"]), records, earlier))
     return found
 
 
 def deliver(
-    cursor: psycopg2.extensions.cursor, folder: str, received_at: datetime, records: tuple[dict[str, str], ...]
+    cursor: psycopg2.extensions.cursor,
+    folder: str,
+    agency: str,
+    received_at: datetime,
+    records: tuple[dict[str, str], ...],
 ) -> int:
     """Put records into raw.<feed> as intake would; return the delivery."""
     told = declared(folder)
@@ -76,7 +82,7 @@ def deliver(
         "insert into intake.files (agency_code, source, file_name, taken_token, sha256_received, sha256_stored,"
         " size_bytes, received_at, status)"
         " values (%s, %s, 'case', gen_random_uuid()::text, '', '', 0, %s, 'received') returning file_id",
-        (told["agency"], told["source"], received_at),
+        (agency, told["source"], received_at),
     )
     file_id = cursor.fetchone()[0]
     cursor.execute(
@@ -84,7 +90,7 @@ def deliver(
         " agency_version, status, size_bytes, records_in, records_loaded, records_dead, received_at)"
         " values (%s, 1, %s, %s, %s, '1.0.0', '1', 'loaded', 0, %s, %s, 0, %s)"
         " returning delivery_id",
-        (file_id, told["agency"], told["source"], told["feed"], len(records), len(records), received_at),
+        (file_id, agency, told["source"], told["feed"], len(records), len(records), received_at),
     )
     delivery_id: int = cursor.fetchone()[0]
     cursor.execute("select raw.ensure_partition(%s, %s)", (told["feed"], received_at))
@@ -94,7 +100,7 @@ def deliver(
         cursor,
         f"insert into raw.{told['feed']} ({named}) values %s",
         [
-            (told["agency"], delivery_id, number, received_at, *(each[name] for name in columns))
+            (agency, delivery_id, number, received_at, *(each[name] for name in columns))
             for number, each in enumerate(records, start=1)
         ],
     )
@@ -116,8 +122,8 @@ def found(database: Any) -> dict[tuple[str, str], list[Counter[str]]]:
         with connection, connection.cursor() as cursor:
             for case in cases(folder):
                 if case.earlier:
-                    everything.append(deliver(cursor, folder, received_at, case.earlier))
-                everything.append(deliver(cursor, folder, received_at, case.records))
+                    everything.append(deliver(cursor, folder, case.agency, received_at, case.earlier))
+                everything.append(deliver(cursor, folder, case.agency, received_at, case.records))
                 ids[everything[-1]] = case
             quality.read(connection, house, everything)
         quality.judge(connection, database.settings, house, told["feed"], everything)

@@ -126,6 +126,7 @@ def test_protected_facts_are_restricted(house: House) -> None:
             "keyProperties",
         ),
         ("police/contract.odcs.yaml", "feedCode, value: police", "feedCode, value: polis", "feedCode: expected police"),
+        ("police/contract.odcs.yaml", "Europe/London}", "Europe/Sunderland}", "the name of a time zone"),
         ("police/contract.odcs.yaml", "value: [name]", "value: [nom]", "sufficiencyElement: expected an element"),
         ("police/contract.odcs.yaml", "required: true", "required: false", "true, because need is required"),
         ("police/contract.odcs.yaml", "id: frontdoor-police", "id: [", "police/contract.odcs.yaml: line"),

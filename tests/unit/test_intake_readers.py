@@ -295,6 +295,23 @@ def test_repeats_in_extra_are_listed_and_none_is_lost(tmp_path: Path) -> None:
     assert json.loads(rows[0][5]) == {"a": ["1", "1", "2"], "a/@k": ["1", "1", ""]}
 
 
+def test_text_beside_elements_and_attributes_of_the_record_are_kept(tmp_path: Path) -> None:
+    content = (
+        "<Message><Children><Child id='7' xmlns:x='u' x:state='open'>Hurt on <Name>Ann</Name>Monday"
+        "<a k='1'>seen <b>at home</b> twice</a></Child></Children></Message>"
+    )
+    rows, _ = read_xml(tmp_path / "f", content.encode())
+    assert rows[0][4] == "Ann"
+    assert json.loads(rows[0][5]) == {
+        "@id": "7",
+        "@state": "open",
+        "text()": "Hurt on Monday",
+        "a/@k": "1",
+        "a/text()": "seen twice",
+        "a/b": "at home",
+    }
+
+
 def test_record_that_makes_the_reading_fail_is_a_letter_of_that_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -35,6 +35,7 @@ select
     versions.decided_at,
     versions.closed_on,
     versions.is_withdrawal,
+    versions.is_infant,
     versions.has_protection_marker,
     versions.is_closed,
     versions.delivery_id,

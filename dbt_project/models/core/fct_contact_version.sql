@@ -16,7 +16,7 @@
     'child_reference', 'contact_reference', 'contact_kind', 'source_code', 'sender_service', 'level_code', 'outcome_code',
     'status_code', 'sufficiency', 'grade_rank', 'grade_ratio', 'risk_facts', 'match_forename', 'match_surname', 'match_birth_date',
     'match_matter', 'age_reckoned_from', 'received_on', 'received_at', 'known_from', 'occurred_at', 'known_to_sender_at', 'sent_at',
-    'decided_at', 'closed_on', 'is_withdrawal', 'has_protection_marker', 'is_closed',
+    'decided_at', 'closed_on', 'is_withdrawal', 'is_infant', 'has_protection_marker', 'is_closed',
 ] -%}
 
 with {{ record_versions(ref('stg_referral'), 'referral', attributes) }}

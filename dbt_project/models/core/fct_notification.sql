@@ -32,6 +32,7 @@ select
     versions.known_to_sender_at,
     versions.sent_at,
     versions.is_withdrawal,
+    versions.is_infant,
     versions.has_protection_marker,
     versions.is_closed,
     versions.delivery_id,

@@ -22,8 +22,6 @@ select
     versions.visit_status_code,
     versions.visit_mode_code,
     versions.sufficiency,
-    versions.grade_rank,
-    versions.risk_facts,
     versions.plan_started_on,
     versions.plan_ended_on,
     versions.due_by_sender_on,

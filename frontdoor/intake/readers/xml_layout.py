@@ -230,7 +230,12 @@ def _codec(name: str) -> str | None:
 
 
 def _collect(element: etree._Element, prefix: str, skip: str, used: set[etree._Element], extra: dict[str, Any]) -> None:
-    """Add the leaves of an element that no field used, by path; lists where a path repeats; not the records in it."""
+    """Add what stands in an element and no field used, by path: leaves, attributes, and text beside other elements.
+
+    A path that repeats gives a list. Not the records in it.
+    """
+    _keep_attributes(extra, prefix, element)
+    _keep_text(extra, f"{prefix}text()", _own_parts(element))
     waiting = [(child, prefix, 1) for child in reversed(element) if _local(child) != skip]
     while waiting:
         child, path, depth = waiting.pop()
@@ -240,11 +245,29 @@ def _collect(element: etree._Element, prefix: str, skip: str, used: set[etree._E
         path += name
         if len(child) and depth < DEEPEST:
             waiting += [(each, f"{path}/", depth + 1) for each in reversed(child)]
-        elif child not in used and (text := " ".join(part for each in child.itertext() if (part := str(each).strip()))):
-            _keep(extra, path, text)
+            if child not in used:
+                _keep_text(extra, f"{path}/text()", _own_parts(child))
+        elif child not in used:
+            _keep_text(extra, path, child.itertext())
         for each in (child,) if depth < DEEPEST else child.iter():
-            for attribute, value in each.attrib.items():
-                _keep(extra, f"{path}/@{etree.QName(attribute).localname}", str(value))
+            _keep_attributes(extra, f"{path}/", each)
+
+
+def _own_parts(element: etree._Element) -> Iterator[str]:
+    """Yield the text of an element that stands beside its children and not in them."""
+    yield element.text or ""
+    for child in element:
+        yield child.tail or ""
+
+
+def _keep_text(extra: dict[str, Any], path: str, parts: Iterator[Any]) -> None:
+    if text := " ".join(part for each in parts if (part := str(each).strip())):
+        _keep(extra, path, text)
+
+
+def _keep_attributes(extra: dict[str, Any], prefix: str, element: etree._Element) -> None:
+    for attribute, value in element.attrib.items():
+        _keep(extra, f"{prefix}@{etree.QName(attribute).localname}", str(value))
 
 
 def _keep(extra: dict[str, Any], path: str, text: str) -> None:

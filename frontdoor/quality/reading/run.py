@@ -27,7 +27,6 @@ from frontdoor.quality.sufficiency import letters
 log = logging.getLogger(__name__)
 
 # SQLSTATE classes of a database that is gone, busy, full or told to stop: nothing that a record could cause.
-AWAY = ("08", "40", "53", "55", "57")
 # How many statements may be spent on narrowing a failure down, per sender and day.
 MOST_ATTEMPTS = 400
 ANALYZED_FROM_RECORDS = 1000
@@ -135,7 +134,7 @@ def _read(cursor: Cursor, house: House, batch: Batch) -> None:
     everything = statement.where(batch.delivery_ids, batch.received)
     if not _attempt(cursor, _reading(house, batch, how, everything), batch, spent):
         if not _attempt(cursor, _reading(house, batch, how, "false"), batch, spent):
-            _leave_unread(cursor, batch, batch.delivery_ids, None)
+            _leave_unread(cursor, house, batch, batch.delivery_ids, None)
             return
         for delivery_id in batch.delivery_ids:
             _read_by_halves(cursor, house, batch, how, delivery_id, spent)
@@ -158,11 +157,16 @@ def _let_the_planner_know(cursor: Cursor, batch: Batch, condition: str) -> None:
 
 def _reading(house: House, batch: Batch, how: Dialect, condition: str) -> str:
     layout = house.layouts.get(batch.source)
-    agency = house.agencies.get(batch.agency)
     place = layout.mapping[batch.feed.code] if layout else {}
     carried = {*place.get("fields", {}), *place.get("constants", {})} if layout else None
-    spelled = letters(batch.feed, carried, is_public=agency is not None and agency.kind == "public", on=batch.on)
-    return statement.reading(batch.feed, how, spelled, condition)
+    kind = _kind_of(house, batch)
+    spelled = letters(batch.feed, carried, is_public=kind == "public", on=batch.on)
+    return statement.reading(batch.feed, kind, how, spelled, condition)
+
+
+def _kind_of(house: House, batch: Batch) -> str | None:
+    agency = house.agencies.get(batch.agency)
+    return agency.kind if agency else None
 
 
 def _read_by_halves(
@@ -178,7 +182,7 @@ def _read_by_halves(
         if spent[0] > 0 and _attempt(cursor, _reading(house, batch, how, condition), batch, spent):
             continue
         if records[0] == records[1] or spent[0] <= 0:
-            _leave_unread(cursor, batch, [delivery_id], records)
+            _leave_unread(cursor, house, batch, [delivery_id], records)
         else:
             middle = (records[0] + records[1]) // 2
             waiting += [(middle + 1, records[1]), (records[0], middle)]
@@ -190,7 +194,7 @@ def _attempt(cursor: Cursor, reading: str, batch: Batch, spent: list[int]) -> bo
     try:
         cursor.execute(reading)
     except psycopg2.Error as error:
-        if cursor.connection.closed or not error.pgcode or error.pgcode[:2] in AWAY:
+        if cursor.connection.closed or database.is_away(error):
             raise
         cursor.execute("rollback to savepoint reading")
         log.error(
@@ -204,6 +208,9 @@ def _attempt(cursor: Cursor, reading: str, batch: Batch, spent: list[int]) -> bo
     return True
 
 
-def _leave_unread(cursor: Cursor, batch: Batch, delivery_ids: Sequence[int], records: tuple[int, int] | None) -> None:
-    cursor.execute(statement.unread(batch.feed, statement.where(delivery_ids, batch.received, records)))
+def _leave_unread(
+    cursor: Cursor, house: House, batch: Batch, delivery_ids: Sequence[int], records: tuple[int, int] | None
+) -> None:
+    condition = statement.where(delivery_ids, batch.received, records)
+    cursor.execute(statement.unread(batch.feed, _kind_of(house, batch), condition))
     log.error("%s records of deliveries %s are kept unread", cursor.rowcount, list(delivery_ids))

@@ -15,6 +15,8 @@ from frontdoor.quality.reading.formats import iso_order
 from frontdoor.quality.reading.labels import identifier, literal
 
 LINEAGE = ("_agency_code", "_delivery_id", "_record_no", "_received_at")
+# What is known of the sender and no record can say of itself.
+SENDER = "_agency_kind"
 KEYS = ("record_key", "content_hash", "has_own_key", "child_key", "sender_reference", "_sufficiency")
 UNIT, RECORD = "E'\\x1f'", "E'\\x1e'"
 
@@ -29,15 +31,16 @@ def where(
     return within if records is None else f"{within} and _record_no between {int(records[0])} and {int(records[1])}"
 
 
-def reading(feed: Feed, dialect: Dialect, letters: str, condition: str) -> str:
+def reading(feed: Feed, agency_kind: str | None, dialect: Dialect, letters: str, condition: str) -> str:
     """SQL that reads what `condition` finds. letters: SQL of _sufficiency over the columns that were read."""
     dated = [each for each in feed.properties if each.kind in ("date", "timestamp") and not each.is_list]
     stamps = [each for each in dated if each.kind == "timestamp"]
     as_sent = _names(feed.properties)
-    lineage = ", ".join(LINEAGE)
+    lineage = ", ".join([*LINEAGE, SENDER])
+    placed = ", ".join([*LINEAGE, f"{_kind(agency_kind)} as {SENDER}"])
     trimmed = ", ".join(f"reading.trimmed({name}) as {name}" for name in as_sent)
     ordered = ", ".join(
-        [*LINEAGE, "extra", *_replaced(as_sent, {each.name: _in_iso_order(each, dialect) for each in dated})]
+        [*LINEAGE, SENDER, "extra", *_replaced(as_sent, {each.name: _in_iso_order(each, dialect) for each in dated})]
     )
     walls = [f"reading.wall_clock({_q(each)}) as {identifier('_wall_' + each.name)}" for each in stamps]
     values = [f"{columns.value(each, dialect)} as {_q(each)}" for each in feed.properties]
@@ -48,7 +51,7 @@ def reading(feed: Feed, dialect: Dialect, letters: str, condition: str) -> str:
     states = [f"{columns.state(each, dialect)} as {identifier(each.name + '_state')}" for each in feed.properties]
     return f"""
 insert into raw.{identifier(feed.code + "_read")}
-    ({", ".join([*LINEAGE, *KEYS])}, {_pairs(feed)})
+    ({", ".join([*LINEAGE, SENDER, *KEYS])}, {_pairs(feed)})
 with seeds as materialized (select {columns.seeds(dialect)})
 select {lineage}, {", ".join(KEYS[:-1])}, {letters}, {_pairs(feed)}
 from (
@@ -58,22 +61,22 @@ from (
         from (
             select *{"".join(", " + wall for wall in walls)}
             from (select {ordered} from (
-                select {lineage}, extra, {trimmed} from raw.{identifier(feed.code)} where {condition} offset 0
+                select {placed}, extra, {trimmed} from raw.{identifier(feed.code)} where {condition} offset 0
             ) as sent offset 0) as sent offset 0
         ) as sent cross join seeds offset 0
     ) as read cross join seeds offset 0
 ) as read"""
 
 
-def unread(feed: Feed, condition: str) -> str:
+def unread(feed: Feed, agency_kind: str | None, condition: str) -> str:
     """SQL that keeps the records that no reading can be made of: nothing is known of them, and nothing is held."""
     nothing = ", ".join(f"null, {literal('unparsed')}" for _ in feed.properties)
     own = "_delivery_id || '#' || _record_no"
     letters = literal("M" * len(feed.elements))
     return f"""
 insert into raw.{identifier(feed.code + "_read")}
-    ({", ".join([*LINEAGE, *KEYS])}, {_pairs(feed)})
-select {", ".join(LINEAGE)}, {own}, 'unread:' || {own}, false, null, null, {letters}, {nothing}
+    ({", ".join([*LINEAGE, SENDER, *KEYS])}, {_pairs(feed)})
+select {", ".join(LINEAGE)}, {_kind(agency_kind)}, {own}, 'unread:' || {own}, false, null, null, {letters}, {nothing}
 from raw.{identifier(feed.code)} where {condition}"""
 
 
@@ -93,6 +96,10 @@ def _keys(feed: Feed) -> list[str]:
         f"case when {child} then {child_key} end as child_key",
         f"left(read.{identifier(feed.reference_property)}, 200) as sender_reference",
     ]
+
+
+def _kind(agency_kind: str | None) -> str:
+    return f"{literal(agency_kind) if agency_kind else 'null'}::text"
 
 
 def _digest(parts: list[str]) -> str:

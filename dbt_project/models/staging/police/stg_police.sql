@@ -17,10 +17,6 @@ codes as (
     select * from {{ source('reference', 'codes') }}
 ),
 
-thresholds as (
-    select * from {{ source('reference', 'thresholds') }}
-),
-
 grades as (
     select
         codes.*,
@@ -73,9 +69,8 @@ renamed as (
         published.name_status,
         grades.grade_rank,
         grades.grade_ratio,
-        thresholds.threshold_value as infant_age_years,
-        markers.facts
-        || case when published.suspect_lives_with_child = 'yes' then '["suspect_lives_with_child"]'::jsonb else '[]' end as risk_facts,
+        limits.infant_age_years,
+        risk.facts as risk_facts,
 
         -- for comparing records only
         {{ for_matching('published.forename', 'published.forename_state') }} as match_forename,
@@ -84,7 +79,7 @@ renamed as (
         {{ for_matching('published.incident_ref', 'published.incident_ref_state') }} as match_matter,
 
         -- dates
-        {{ age_reckoned_from('published.dob', 'published.age_stated', 'published.due_date', 'published.received_on') }} as age_reckoned_from,
+        {{ age_reckoned_from('published', 'limits.child_age_years') }} as age_reckoned_from,
         published.received_on,
         published._received_at,
         published._received_at as received_at,
@@ -97,21 +92,22 @@ renamed as (
         coalesce(published.record_action = 'withdraw', false) as is_withdrawal,
         -- Nothing that the police send closes it.
         false as is_closed,
-        -- Something was said that we cannot read: a marker cannot be excluded.
-        coalesce(published.red_line_facts_state in ('unmapped', 'unparsed') or published.harm_type_state = 'unmapped', false) as has_unread_marker
+        risk.has_marker as states_marker
     from published
-    cross join lateral {{ protection_markers(
-        [
-            ('red_line_fact', 'is_fact', 'published.red_line_facts'),
-            ('harm_type', 'is_marker', 'published.harm_type'),
-            ('powers_used', 'is_power', 'array[published.powers_used]'),
-        ]
-    ) }} as markers
-    left join thresholds
-        on
-            thresholds.threshold_id = 'infant_age_years'
-            and published.received_on >= thresholds.valid_from
-            and coalesce(published.received_on <= thresholds.valid_to, true)
+    cross join lateral {{ risk_facts('published', [
+        {'field': 'child_risk_grade', 'code_list': 'risk_grade', 'is_graded': true},
+        {'field': 'red_line_facts', 'code_list': 'red_line_fact', 'is_list': true, 'facts': 'is_fact', 'markers': 'is_fact'},
+        {'field': 'harm_type', 'code_list': 'harm_type', 'is_list': true, 'markers': 'is_marker'},
+        {'field': 'notice_type', 'code_list': 'notice_type', 'facts': 'is_marker', 'markers': 'is_marker'},
+        {'field': 'child_role', 'code_list': 'child_role', 'facts': 'is_marker', 'markers': 'is_marker'},
+        {'field': 'powers_used', 'code_list': 'powers_used', 'facts': 'is_power', 'markers': 'is_power'},
+        {'field': 'missing_grade', 'code_list': 'missing_grade', 'is_graded': true, 'markers': ['0']},
+        {'field': 'da_grade', 'code_list': 'da_grade', 'is_graded': true},
+        {'field': 'suspect_status', 'code_list': 'suspect_status', 'facts': 'is_marker', 'markers': 'is_marker'},
+        {'field': 'suspect_lives_with_child', 'facts': ['yes'], 'markers': ['yes']},
+        {'field': 'seen', 'facts': ['no'], 'markers': ['no']},
+    ]) }} as risk
+    cross join lateral {{ age_limits('published.received_on') }} as limits
     left join grades
         on
             published.child_risk_grade = grades.code
@@ -119,13 +115,18 @@ renamed as (
             and coalesce(published.received_on <= grades.valid_to, true)
 ),
 
-marked as (
+aged as (
     select
         renamed.*,
-        renamed.risk_facts <> '[]'::jsonb
-        or renamed.has_unread_marker
-        or {{ is_infant('renamed.name_status', 'renamed.age_reckoned_from', 'renamed.received_on', 'renamed.infant_age_years') }} as has_protection_marker
+        {{ is_infant('renamed.name_status', 'renamed.age_reckoned_from', 'renamed.received_on', 'renamed.infant_age_years') }} as is_infant
     from renamed
+),
+
+marked as (
+    select
+        aged.*,
+        aged.states_marker or aged.is_infant as has_protection_marker
+    from aged
 )
 
 select * from marked

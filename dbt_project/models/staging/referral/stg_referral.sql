@@ -17,10 +17,6 @@ codes as (
     select * from {{ source('reference', 'codes') }}
 ),
 
-thresholds as (
-    select * from {{ source('reference', 'thresholds') }}
-),
-
 grades as (
     select
         codes.*,
@@ -75,11 +71,8 @@ renamed as (
         published.name_status,
         grades.grade_rank,
         grades.grade_ratio,
-        thresholds.threshold_value as infant_age_years,
-        markers.facts
-        || case when published.immediate_danger = 'yes' then '["immediate_danger"]'::jsonb else '[]' end
-        || case when published.injury = 'yes' then '["injury"]'::jsonb else '[]' end
-        || case when published.person_access_now = 'yes' then '["person_access_now"]'::jsonb else '[]' end as risk_facts,
+        limits.infant_age_years,
+        risk.facts as risk_facts,
 
         -- for comparing records only
         {{ for_matching('published.forename', 'published.forename_state') }} as match_forename,
@@ -88,7 +81,7 @@ renamed as (
         null::text as match_matter,
 
         -- dates
-        {{ age_reckoned_from('published.dob', 'published.age_stated', 'published.due_date', 'published.received_on') }} as age_reckoned_from,
+        {{ age_reckoned_from('published', 'limits.child_age_years') }} as age_reckoned_from,
         published.received_on,
         published._received_at,
         published._received_at as received_at,
@@ -101,8 +94,7 @@ renamed as (
 
         -- flags
         coalesce(published.record_action = 'withdraw', false) as is_withdrawal,
-        -- Something was said that we cannot read: a marker cannot be excluded.
-        coalesce(published.concern_type_state = 'unmapped', false) as has_unread_marker,
+        risk.has_marker as states_marker,
         -- A row leaves the list when the council's own record says so: by a decision with time, role and reason, or because the case was
         -- closed. Held is open, and so is what might be.
         published.is_from_council
@@ -121,16 +113,15 @@ renamed as (
             false
         ) as is_closed
     from published
-    cross join lateral {{ protection_markers(
-        [
-            ('concern_type', 'is_marker', 'published.concern_type'),
-        ]
-    ) }} as markers
-    left join thresholds
-        on
-            thresholds.threshold_id = 'infant_age_years'
-            and published.received_on >= thresholds.valid_from
-            and coalesce(published.received_on <= thresholds.valid_to, true)
+    cross join lateral {{ risk_facts('published', [
+        {'field': 'level_decided', 'code_list': 'level', 'is_graded': true},
+        {'field': 'level_requested', 'code_list': 'level', 'is_graded': true},
+        {'field': 'concern_type', 'code_list': 'concern_type', 'is_list': true, 'markers': 'is_marker'},
+        {'field': 'injury', 'facts': ['yes'], 'markers': ['yes']},
+        {'field': 'immediate_danger', 'facts': ['yes'], 'markers': ['yes']},
+        {'field': 'person_access_now', 'facts': ['yes'], 'markers': ['yes']},
+    ]) }} as risk
+    cross join lateral {{ age_limits('published.received_on') }} as limits
     left join grades
         on
             coalesce(published.level_decided, published.level_requested) = grades.code
@@ -144,13 +135,18 @@ renamed as (
             and coalesce(published.received_on <= outcomes.valid_to, true)
 ),
 
-marked as (
+aged as (
     select
         renamed.*,
-        renamed.risk_facts <> '[]'::jsonb
-        or renamed.has_unread_marker
-        or {{ is_infant('renamed.name_status', 'renamed.age_reckoned_from', 'renamed.received_on', 'renamed.infant_age_years') }} as has_protection_marker
+        {{ is_infant('renamed.name_status', 'renamed.age_reckoned_from', 'renamed.received_on', 'renamed.infant_age_years') }} as is_infant
     from renamed
+),
+
+marked as (
+    select
+        aged.*,
+        aged.states_marker or aged.is_infant as has_protection_marker
+    from aged
 )
 
 select * from marked

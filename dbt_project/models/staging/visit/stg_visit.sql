@@ -58,8 +58,8 @@ renamed as (
         -- attributes
         -- A record that we could not read says nothing of its sender.
         case when published.content_hash not like 'unread:%' then published._sufficiency end as sufficiency,
-        null::integer as grade_rank,
         null::jsonb as risk_facts,
+        false as is_infant,
 
         -- for comparing records only: a visit has no name in it, so the child's own number stands for it
         {{ for_matching('published.child_id_council', 'published.child_id_council_state') }} as match_forename,
