@@ -43,13 +43,17 @@ class File:
 
 @dataclass(frozen=True)
 class Part:
-    """What a file supplies to one feed: the member, and the versions of contract and agency file in force."""
+    """A member of a file, where it stands there, and the feed that reads it under these versions (or none).
+
+    member_name: our own word for it; what the sender calls it may name a child.
+    """
 
     member_no: int
     member_name: str
-    feed: str
-    contract_version: str
-    agency_version: str
+    place: Mapping[str, int]
+    feed: str | None
+    contract_version: str | None
+    agency_version: str | None
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,8 @@ def add_members(cursor: Cursor, file_id: int, parts: Sequence[Part]) -> None:
     """Write down the parts of a file: what each is called by us, and which feed reads it."""
     execute_values(
         cursor,
-        "insert into intake.members (file_id, member_no, member_name, feed) values %s",
-        [(file_id, part.member_no, part.member_name, part.feed) for part in parts],
+        "insert into intake.members (file_id, member_no, member_name, feed, place) values %s",
+        [(file_id, part.member_no, part.member_name, part.feed, Json(dict(part.place))) for part in parts],
     )
 
 

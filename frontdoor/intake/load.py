@@ -22,6 +22,7 @@ from psycopg2.extensions import cursor as Cursor
 from frontdoor import clock, database
 from frontdoor.contract import House
 from frontdoor.intake import archive, duplicate, ledger, members
+from frontdoor.intake.content import Content, Place
 from frontdoor.intake.readers import headers
 from frontdoor.intake.readers.delimited import DelimitedReader
 from frontdoor.intake.readers.rows import Lineage, Reader, Row, Tally
@@ -53,6 +54,7 @@ class _Delivery:
     status: str
     received_at: datetime
     sha256: str
+    place: Place
 
 
 def load(connection: Connection, settings: Settings, house: House, delivery_id: int) -> str:
@@ -104,9 +106,11 @@ def _find(cursor: Cursor, delivery_id: int) -> _Delivery | None:
         select
             deliveries.delivery_id, deliveries.file_id, deliveries.member_no, deliveries.agency_code,
             deliveries.source, deliveries.feed, deliveries.contract_version, deliveries.status,
-            deliveries.received_at, files.sha256_stored
+            deliveries.received_at, files.sha256_stored, coalesce(members.place, '{}')
         from intake.deliveries
         inner join intake.files on deliveries.file_id = files.file_id
+        left join intake.members
+            on deliveries.file_id = members.file_id and deliveries.member_no = members.member_no
         where deliveries.delivery_id = %s
         for update of deliveries
         """,
@@ -149,14 +153,14 @@ def _copy(cursor: Cursor, settings: Settings, house: House, delivery: _Delivery)
 
 
 def _reader(settings: Settings, house: House, delivery: _Delivery) -> Reader:
-    path = archive.path_of(settings.archive, delivery.sha256)
+    content = Content(archive.path_of(settings.archive, delivery.sha256), delivery.place)
     lineage = Lineage(delivery.agency, delivery.delivery_id, delivery.received_at)
     layout = house.layouts.get(delivery.source)
     if layout is not None and layout.format == "xml":
-        return XmlReader(path, layout.mapping[delivery.feed], lineage)
+        return XmlReader(content, layout.mapping[delivery.feed], lineage)
     agreed = members.agreed_on(house, delivery.agency, delivery.source, delivery.feed, delivery.received_at)
     words = headers.vocabulary(house.feeds[delivery.feed].properties, agreed.headers if agreed else {})
-    return DelimitedReader(path, words, lineage)
+    return DelimitedReader(content, words, lineage)
 
 
 def _statement(cursor: Cursor, feed: str, reader: Reader) -> str:

@@ -1,26 +1,36 @@
-"""What a file of one source supplies: its parts, and the feed that each part goes to.
+"""Which feed each member of a file goes to, and under which versions of contract and agency file.
 
-A file of a feed is one part. A file of a layout is one part per feed that the layout supplies.
+A member of a file of a feed goes to that feed. A member of a file of a layout goes to each feed that the layout
+supplies from it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from frontdoor.contract import AgencyFeed, House
+from frontdoor.intake.contents import Member
 from frontdoor.intake.ledger import Part
 
 
-def parts_of(house: House, agency: str, source: str, received_at: datetime) -> list[Part]:
+def parts_of(house: House, agency: str, source: str, received_at: datetime, found: Sequence[Member]) -> list[Part]:
     """Return the parts of a file from a known agency, under the contract and agency file in force at receipt."""
-    feeds = house.layouts[source].feeds if source in house.layouts else (source,)
-    parts = []
-    for number, feed in enumerate(feeds, start=1):
-        agreed = agreed_on(house, agency, source, feed, received_at)
-        name = feed if source in house.layouts else "file"
-        parts.append(Part(number, name, feed, house.feeds[feed].version, agreed.version if agreed else "none"))
+    is_layout = source in house.layouts
+    feeds = house.layouts[source].feeds if is_layout else (source,)
+    parts: list[Part] = []
+    for member in found:
+        for feed in feeds:
+            agreed = agreed_on(house, agency, source, feed, received_at)
+            name = feed if is_layout else _name_of(member)
+            version = agreed.version if agreed else "none"
+            parts.append(Part(len(parts) + 1, name, member.place, feed, house.feeds[feed].version, version))
     return parts
+
+
+def _name_of(member: Member) -> str:
+    return " ".join(f"{what} {number}" for what, number in member.place.items()) or "file"
 
 
 def agreed_on(house: House, agency: str, source: str, feed: str, at: datetime) -> AgencyFeed | None:

@@ -14,7 +14,7 @@ import hashlib
 import logging
 import os
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from psycopg2.extensions import connection as Connection
@@ -22,9 +22,8 @@ from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import clock, database
 from frontdoor.contract import House
-from frontdoor.intake import archive, duplicate, landing, ledger, members
+from frontdoor.intake import archive, contents, duplicate, landing, ledger, members
 from frontdoor.intake import taken as taken_files
-from frontdoor.intake.readers import probe
 from frontdoor.intake.taken import Taken
 from frontdoor.settings import Settings
 
@@ -140,8 +139,9 @@ def _write_down(connection: Connection, settings: Settings, house: House, taken:
         size = os.fstat(file).st_size
         candidates = _same_size(cursor, agency, taken.source, size) if is_known and size else []
     stored = archive.store(file, settings.archive, taken.token, candidates)
-    parts = members.parts_of(house, agency, taken.source, received_at) if is_known else []
-    refusal = _refusal(settings, house, taken, stored) if is_known else _stranger(house, taken)
+    found = _look_into(settings, house, taken, stored) if is_known else []
+    parts = members.parts_of(house, agency, taken.source, received_at, found) if is_known else []
+    refusal = _refusal_of_all(found) if is_known else _stranger(house, taken)
     with connection, connection.cursor() as cursor:
         original = None if refusal else duplicate.original_of(cursor, agency, taken.source, stored.sha256)
         written = ledger.File(
@@ -217,16 +217,21 @@ def _write_down_unopened(connection: Connection, taken: Taken) -> None:
         )
 
 
-def _refusal(settings: Settings, house: House, taken: Taken, stored: archive.Stored) -> str | None:
+def _refusal_of_all(found: Sequence[contents.Member]) -> str | None:
+    """The reason why nothing of a file can be read: the first member's, when no member can be."""
+    return found[0].refusal if all(each.refusal for each in found) else None
+
+
+def _look_into(settings: Settings, house: House, taken: Taken, stored: archive.Stored) -> list[contents.Member]:
     form = house.layouts[taken.source].format if taken.source in house.layouts else None
     try:
-        return probe.refusal(archive.path_of(settings.archive, stored.sha256), form)
+        return contents.look_into(archive.path_of(settings.archive, stored.sha256), form)
     except (OSError, MemoryError):
         raise  # passes by itself: the file waits
     except Exception as error:
         # The bytes will not change: the file would wait for ever, and nobody would know that it came.
         log.error("file %s cannot be looked at: %s", taken.token, database.safe_error(error))
-        return UNREADABLE
+        return [contents.Member({}, UNREADABLE)]
 
 
 def _stranger(house: House, taken: Taken) -> str:

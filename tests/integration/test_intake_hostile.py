@@ -7,7 +7,6 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -15,7 +14,8 @@ import pytest
 
 from frontdoor import intake
 from frontdoor.intake import archive, ledger
-from frontdoor.intake.readers import probe
+from frontdoor.intake.content import Content
+from frontdoor.intake.contents import probe
 from tests import intake_house
 from tests.conftest import Database
 from tests.intake_house import Place
@@ -105,10 +105,10 @@ def test_error_of_one_file_holds_no_other_and_is_a_dead_letter(place: Place, mon
     place.drop(b"<Message/>", "census.xml", to="wearside_council/cin_census")
     refusal = probe.refusal
 
-    def fails(path: Path, form: str | None) -> str | None:
-        if path.read_bytes() == bad_bytes:
+    def fails(content: Content, form: str | None) -> str | None:
+        if content.path.read_bytes() == bad_bytes:
             raise LookupError(f"unknown encoding: {CANARY}")
-        return refusal(path, form)
+        return refusal(content, form)
 
     monkeypatch.setattr(probe, "refusal", fails)
     assert place.take() == 3

@@ -17,8 +17,10 @@ from hypothesis import assume, example, given
 from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
+from frontdoor.intake.content import Content
+from frontdoor.intake.contents import probe
 from frontdoor.intake.ledger import DeadLetter
-from frontdoor.intake.readers import dialect, encoding, headers, probe, xml_layout
+from frontdoor.intake.readers import dialect, encoding, headers, xml_layout
 from frontdoor.intake.readers.delimited import DelimitedReader
 from frontdoor.intake.readers.grammar import Grammar
 from frontdoor.intake.readers.lines import LONGEST_LINE, Lines
@@ -36,7 +38,7 @@ def read(content: bytes, words: headers.Vocabulary = WORDS) -> tuple[list[dict[s
     with tempfile.NamedTemporaryFile() as file:
         file.write(content)
         file.flush()
-        reader = DelimitedReader(Path(file.name), words, LINEAGE)
+        reader = DelimitedReader(Content(Path(file.name)), words, LINEAGE)
         rows = list(reader.rows())
     records = []
     for row in rows:
@@ -185,13 +187,13 @@ def test_first_of_two_columns_wins_and_the_other_is_kept_apart() -> None:
 )
 def test_encoding_is_told_from_the_bytes(tmp_path: Path, content: bytes, codec: str, is_damaged: bool) -> None:
     (tmp_path / "f").write_bytes(content)
-    found = encoding.of_file(tmp_path / "f")
+    found = encoding.of_content(Content(tmp_path / "f"))
     assert (found.codec, found.is_damaged) == (codec, is_damaged)
 
 
 def test_control_characters_here_and_there_do_not_make_a_file_binary(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"notification_ref,child_ref\nN1,C\x001\x07\n" * 3)
-    assert probe.refusal(tmp_path / "f", None) is None
+    assert probe.refusal(Content(tmp_path / "f"), None) is None
 
 
 def test_lines_are_cut_where_blocks_end_and_an_endless_one_is_not_kept() -> None:
@@ -225,7 +227,7 @@ NO_ENCODINGS = ("big5", "utf-7", "shift_jis", "foo", "rot13", "base64", "idna", 
 
 def read_xml(path: Path, content: bytes) -> tuple[list[list[str]], XmlReader]:
     path.write_bytes(content)
-    reader = XmlReader(path, {"record": "Message/Children/Child", "fields": {"name": "Name"}}, LINEAGE)
+    reader = XmlReader(Content(path), {"record": "Message/Children/Child", "fields": {"name": "Name"}}, LINEAGE)
     rows = [next(csv.reader([row.line.decode()])) for row in reader.rows()]
     return rows, reader
 
@@ -235,16 +237,16 @@ def test_declared_encoding_that_the_parser_does_not_know_is_probed_and_read(tmp_
     content = f"<?xml version='1.0' encoding='{declared}'?>{XML.format('Ann')}".encode()
     (rows, _) = read_xml(tmp_path / "f", content)
     assert [row[4] for row in rows] == ["Ann"]
-    assert probe.refusal(tmp_path / "f", "xml") is None
+    assert probe.refusal(Content(tmp_path / "f"), "xml") is None
     (tmp_path / "f").write_bytes(content.replace(b"<Message>", b"<!DOCTYPE Message [<!ENTITY x 'y'>]><Message>", 1))
-    assert probe.refusal(tmp_path / "f", "xml") == "xml_dtd"
+    assert probe.refusal(Content(tmp_path / "f"), "xml") == "xml_dtd"
 
 
 @pytest.mark.parametrize("before", [b"<!-- \xeb -->", b"<!-- \x07 -->", b"<!-- \x00 -->", b"<?x \xff\x01?>"])
 def test_document_type_behind_damage_is_seen(tmp_path: Path, before: bytes) -> None:
     content = before + b"<!DOCTYPE Message [<!ENTITY x 'y'>]>" + XML.format("&x;").encode()
     (tmp_path / "f").write_bytes(content)
-    assert probe.refusal(tmp_path / "f", "xml") == "xml_dtd"
+    assert probe.refusal(Content(tmp_path / "f"), "xml") == "xml_dtd"
 
 
 def test_reader_itself_opens_no_document_type(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ such a cell is refused when the lines inside it are records themselves (`_swallo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from frontdoor.intake.content import Content
 from frontdoor.intake.readers import dialect, encoding, headers
 from frontdoor.intake.readers.grammar import Grammar
 from frontdoor.intake.readers.lines import Lines
@@ -31,12 +31,12 @@ _REPLACED = REPLACED.encode()
 class DelimitedReader:
     """One delimited file being read for one feed."""
 
-    def __init__(self, path: Path, words: headers.Vocabulary, lineage: Lineage) -> None:
+    def __init__(self, content: Content, words: headers.Vocabulary, lineage: Lineage) -> None:
         """Look at the whole file for its encoding, and at its beginning for delimiter and headers."""
         self.tally = Tally()
         self._lineage = lineage
-        self._encoding = encoding.of_file(path)
-        sample = next(encoding.utf8_blocks(path, self._encoding), b"")[:SAMPLE_BYTES]
+        self._encoding = encoding.of_content(content)
+        sample = next(encoding.utf8_blocks(content, self._encoding), b"")[:SAMPLE_BYTES]
         is_cr = b"\r" in sample and b"\n" not in sample
         text = sample.replace(b"\r", b"\n").decode("utf-8", "replace") if is_cr else sample.decode("utf-8", "replace")
         self._dialect = dialect.of_sample(text, lambda header: words.property_of(header) is not None)
@@ -44,7 +44,7 @@ class DelimitedReader:
         self._has_header = bool(found.recognised) or not self._dialect.has_no_header
         self._columns = found if self._has_header else headers.numbered(len(self._dialect.header))
         self._grammar = Grammar(self._dialect.delimiter, self._dialect.quote, len(self._columns.properties))
-        self._lines = Lines(encoding.utf8_blocks(path, self._encoding, is_cr=is_cr))
+        self._lines = Lines(encoding.utf8_blocks(content, self._encoding, is_cr=is_cr))
 
     @property
     def columns(self) -> Sequence[str]:

@@ -11,7 +11,8 @@ import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+
+from frontdoor.intake.content import Content
 
 BLOCK_BYTES = 2**20
 # UTF-32 first: its mark begins with that of UTF-16.
@@ -65,9 +66,9 @@ def of_head(head: bytes) -> Encoding | None:
     return None
 
 
-def of_file(path: Path) -> Encoding:
-    """Return the encoding of a file, having read all of it where the head does not tell."""
-    with path.open("rb", buffering=0) as file:
+def of_content(content: Content) -> Encoding:
+    """Return the encoding of a member of a file, having read all of it where the head does not tell."""
+    with content.open() as file:
         found = of_head(file.read(BLOCK_BYTES))
         if found is not None and found.codec != "utf-8":
             return found
@@ -93,9 +94,9 @@ def of_file(path: Path) -> Encoding:
     return Encoding(FALLBACK, is_damaged=True)
 
 
-def utf8_blocks(path: Path, encoding: Encoding, *, is_cr: bool = False) -> Iterator[bytes]:
-    """Yield the file as UTF-8 without byte order mark or NUL; with `is_cr`, lone carriage returns end lines."""
-    with path.open("rb", buffering=0) as file:
+def utf8_blocks(content: Content, encoding: Encoding, *, is_cr: bool = False) -> Iterator[bytes]:
+    """Yield the bytes as UTF-8 without byte order mark or NUL; with `is_cr`, lone carriage returns end lines."""
+    with content.open() as file:
         file.seek(encoding.mark_bytes)
         if encoding.is_clean and not is_cr:
             while block := file.read(BLOCK_BYTES):

@@ -15,12 +15,12 @@ import codecs
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
 from lxml import etree
 
+from frontdoor.intake.content import Content
 from frontdoor.intake.readers import encoding
 from frontdoor.intake.readers.rows import REPLACED, Lineage, Row, Tally, extra_json, line_of
 from frontdoor.intake.reasons import Unreadable
@@ -47,12 +47,12 @@ class XmlReader:
     delimiter = ","
     quote = '"'
 
-    def __init__(self, path: Path, mapping: Mapping[str, Any], lineage: Lineage) -> None:
+    def __init__(self, content: Content, mapping: Mapping[str, Any], lineage: Lineage) -> None:
         """Read by this mapping: ``record`` (a path from the root), ``fields`` (property -> path), perhaps constants."""
         self.tally = Tally()
-        self._path = path
+        self._content = content
         self._lineage = lineage
-        self._encoding = encoding_of(path)
+        self._encoding = encoding_of(content)
         self._is_mended = not self._is_well_formed(mend=False) and self._is_well_formed(mend=True)
         self._fields = {name: tuple(str(place).split("/")) for name, place in mapping["fields"].items()}
         self._constants = dict(mapping.get("constants") or {})
@@ -77,7 +77,7 @@ class XmlReader:
             raise ValueError(f"the layout's record path needs more than {self._reach} parts: fields reach out of it")
         around = self._record[len(self._record) - 1 - self._reach]
         parsing = etree.iterparse(
-            Stream(self._path, self._encoding, mend=self._is_mended),
+            Stream(self._content, self._encoding, mend=self._is_mended),
             events=("end",),
             tag="{*}" + around,
             encoding="utf-8",
@@ -119,7 +119,7 @@ class XmlReader:
             self.tally.file_fault(HEADER_ONLY)
 
     def _is_well_formed(self, *, mend: bool) -> bool:
-        stream, parser = Stream(self._path, self._encoding, mend=mend), expat.ParserCreate("utf-8")
+        stream, parser = Stream(self._content, self._encoding, mend=mend), expat.ParserCreate("utf-8")
         try:
             while block := stream.read():
                 parser.Parse(block, False)
@@ -185,9 +185,9 @@ class XmlReader:
 class Stream:
     """The file as clean UTF-8, for a parser that pulls; with `mend`, stray ampersands are made text."""
 
-    def __init__(self, path: Path, found: encoding.Encoding, *, mend: bool) -> None:
+    def __init__(self, content: Content, found: encoding.Encoding, *, mend: bool) -> None:
         """Read the file in this encoding."""
-        self._blocks = encoding.utf8_blocks(path, found)
+        self._blocks = encoding.utf8_blocks(content, found)
         self._mend = mend
         self._kept = b""
 
@@ -203,16 +203,16 @@ class Stream:
         return _STRAY.sub(b"&amp;", _FORBIDDEN.sub(_REPLACED, text[:cut] if cut > 0 else text))
 
 
-def encoding_of(path: Path) -> encoding.Encoding:
+def encoding_of(content: Content) -> encoding.Encoding:
     """Return the encoding of an XML file: by its mark, by what it declares where that can be so, or by its bytes."""
-    with path.open("rb") as file:
+    with content.open() as file:
         head = file.read(4096)
     declared = _DECLARED.search(head)
     if encoding.of_head(head) is None and declared:
         codec = _codec(declared[1].decode())
         if codec not in (None, "utf-8", "ascii") and not codec.startswith(("utf-16", "utf-32", "utf-7")):
             return encoding.Encoding(codec, is_damaged=True)
-    return encoding.of_file(path)
+    return encoding.of_content(content)
 
 
 def _codec(name: str) -> str | None:

@@ -1,10 +1,10 @@
-"""Whether a file can be read at all, told from its first bytes: not empty, not binary, no document type in its XML."""
+"""Whether a member of a file can be read at all: not empty, not binary, no document type in its XML."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from xml.parsers import expat
 
+from frontdoor.intake.content import Content
 from frontdoor.intake.readers import encoding, xml_layout
 
 HEAD_BYTES = 2**16
@@ -25,9 +25,9 @@ MOST_CONTROLS = 0.05
 MOST_NULS = 0.3
 
 
-def refusal(path: Path, form: str | None) -> str | None:
-    """Return the reason (a key of `reasons.SENTENCES`) why nothing of the file can be read, or None."""
-    with path.open("rb") as file:
+def refusal(content: Content, form: str | None) -> str | None:
+    """Return the reason (a key of `reasons.SENTENCES`) why nothing of it can be read, or None."""
+    with content.open() as file:
         head = file.read(HEAD_BYTES)
     if not head:
         return "empty"
@@ -39,14 +39,14 @@ def refusal(path: Path, form: str | None) -> str | None:
         controls = len(head) - len(head.translate(None, CONTROLS))
         if controls > MOST_CONTROLS * len(head) or head.count(0) > MOST_NULS * len(head):
             return "binary"
-    if _is_blank(path):
+    if _is_blank(content):
         return "empty"
-    return "xml_dtd" if form == "xml" and _declares_a_type(path) else None
+    return "xml_dtd" if form == "xml" and _declares_a_type(content) else None
 
 
-def _is_blank(path: Path) -> bool:
+def _is_blank(content: Content) -> bool:
     """Tell whether there is nothing but white space and marks in the file."""
-    with path.open("rb") as file:
+    with content.open() as file:
         while block := file.read(HEAD_BYTES):
             if block.translate(None, b" \t\r\n\0\x1a\xef\xbb\xbf\xfe\xff"):
                 return False
@@ -57,7 +57,7 @@ class _Seen(Exception):
     """What was looked for is there."""
 
 
-def _declares_a_type(path: Path) -> bool:
+def _declares_a_type(content: Content) -> bool:
     """Tell whether a document type stands before the root element. Entities can be declared nowhere else.
 
     Looked for in what the reader will read: in the raw bytes, damage or a declared encoding would hide it.
@@ -75,7 +75,7 @@ def _declares_a_type(path: Path) -> bool:
 
     parser.StartDoctypeDeclHandler = declared
     parser.StartElementHandler = stop
-    stream = xml_layout.Stream(path, xml_layout.encoding_of(path), mend=False)
+    stream = xml_layout.Stream(content, xml_layout.encoding_of(content), mend=False)
     try:
         while block := stream.read():
             parser.Parse(block, False)

@@ -1,0 +1,26 @@
+"""The bytes of one member of a file, opened anew for every pass over them.
+
+A place says where the member stands, by numbers from 1 and never by name, which may be a child's: nothing for the file
+itself, `entry` in an archive, `sheet` in a workbook (which may itself be an entry).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+Place = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Content:
+    """A member's bytes: of an archived file, at a place in it."""
+
+    path: Path
+    place: Place = field(default_factory=dict)
+
+    def open(self) -> IO[bytes]:
+        """Open the bytes for reading from the beginning; forwards and backwards. The caller closes."""
+        return self.path.open("rb", buffering=0)

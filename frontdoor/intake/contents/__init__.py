@@ -1,0 +1,9 @@
+"""What a taken file holds: itself, the entries of an archive, the sheets of a workbook; never unpacked to disk.
+
+look.py     which members a file holds, and where
+probe.py    whether a member can be read at all, told from its beginning
+"""
+
+from frontdoor.intake.contents.look import Member, look_into
+
+__all__ = ["Member", "look_into"]
