@@ -10,22 +10,38 @@ such a cell is refused when the lines inside it are records themselves (`_swallo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from frontdoor.intake.content import Content
-from frontdoor.intake.readers import dialect, encoding, headers
-from frontdoor.intake.readers.grammar import Grammar
+from frontdoor.intake.readers import dialect, encoding, headers, layers
+from frontdoor.intake.readers.grammar import Cells, Grammar
 from frontdoor.intake.readers.lines import Lines
 from frontdoor.intake.readers.rows import REPLACED, Lineage, Row, Tally, extra_json, line_of
 
 HEADER_ONLY, SHORT, LONG, GUESSED, DAMAGED = "FIL-001", "FIL-006", "FIL-007", "FIL-008", "FIL-009"
+ABOVE, AGAIN, OTHER_COUNT, CUT, GARBLED, BENT = "FIL-020", "FIL-021", "FIL-022", "FIL-023", "FIL-024", "FIL-025"
 # A cell over more lines or bytes than this is not a narrative but a mark that was never closed.
 MOST_LINES, MOST_BYTES = 5_000, 2**20
 # From this width on a line inside a cell does not have as many delimiters as a record by accident.
 TELLING_WIDTH = 8
 SAMPLE_BYTES = 2**18
 _REPLACED = REPLACED.encode()
+_DIGITS = b"0123456789"
+# A last line that counts is short.
+LONGEST_COUNT = 64
+# UTF-8 that was read as Windows-1252 and written as UTF-8 again, before it reached us.
+_GARBLED = re.compile(rb"\xc3[\x82-\x85](?:\xc2[\x80-\xbf]|\xc5[\x92\x93\xa0\xa1\xb8\xbd\xbe])|\xc3\xa2\xe2\x82\xac")
+
+
+class _Last(NamedTuple):
+    """A line that is a count if nothing comes after it, and a record otherwise."""
+
+    record_no: int
+    line_no: int
+    cells: list[str]
+    told: int
 
 
 class DelimitedReader:
@@ -34,6 +50,7 @@ class DelimitedReader:
     def __init__(self, content: Content, words: headers.Vocabulary, lineage: Lineage) -> None:
         """Look at the whole file for its encoding, and at its beginning for delimiter and headers."""
         self.tally = Tally()
+        self._words = words
         self._lineage = lineage
         self._encoding = encoding.of_content(content)
         sample = next(encoding.utf8_blocks(content, self._encoding), b"")[:SAMPLE_BYTES]
@@ -45,6 +62,9 @@ class DelimitedReader:
         self._columns = found if self._has_header else headers.numbered(len(self._dialect.header))
         self._grammar = Grammar(self._dialect.delimiter, self._dialect.quote, len(self._columns.properties))
         self._lines = Lines(encoding.utf8_blocks(content, self._encoding, is_cr=is_cr))
+        # The columns of the lines being read: the file's own, until a line names others.
+        self._current = self._columns
+        self._last: _Last | None = None
 
     @property
     def columns(self) -> Sequence[str]:
@@ -82,8 +102,8 @@ class DelimitedReader:
         before, after = (part.encode() for part in self._lineage.around(self.delimiter))
         is_exact, is_damaged = self._columns.is_exact, self._encoding.is_damaged
         end = grammar.delimiter_byte + b"{}\n"
-        line_no = self._skip_header()
-        record_no = 0
+        above = yield from self._lines_above(before, after)
+        line_no, record_no = above + self._skip_header(), above - self._dialect.lines_skipped
         while waiting or self._lines.refill():
             at = 0
             while at < len(waiting):
@@ -96,42 +116,96 @@ class DelimitedReader:
                     continue
                 if line[-1:] == b"\r":
                     line = line[:-1]
-                if is_exact and is_clean(line):
+                if is_exact and is_clean(line) and not self._may_be_no_record(line):
                     tally.loaded += 1
                     if is_damaged and _REPLACED in line:
                         tally.fault(record_no, DAMAGED)
+                    if not line.isascii() and _GARBLED.search(line):
+                        tally.fault(record_no, GARBLED)
+                    if self._last:
+                        yield self._no_count(before, after)
                     yield Row(record_no, line_no, b"%b%d%b%b%b" % (before, record_no, after, line, end))
                     continue
                 if not line.strip(b" \x1a"):
                     continue  # a blank line is no record, but a row of the sender's spreadsheet
-                text, used = self._whole_record(waiting, at - 1)
-                if text is None:
+                read, used = self._whole_record(waiting, at - 1)
+                if read is None:
                     tally.letter(line_no, "unbalanced_quote")
                     continue
-                cells = grammar.cells(text).cells
-                yield Row(record_no, line_no, self._careful(record_no, cells, before, after))
+                cells = read.cells
+                if read.is_bent:
+                    tally.fault(record_no, BENT)
+                if self._last:
+                    yield self._no_count(before, after)
+                if layers.names_columns(cells, self._words):
+                    self._name_columns(cells)
+                    is_clean = self._grammar.is_clean
+                    # Under other headers the cells stand in another order than the rows that we give.
+                    is_exact = self._current is self._columns and self._columns.is_exact
+                elif (told := layers.count_told(cells, self._lineage.received_at.date())) is not None:
+                    self._last = _Last(record_no, line_no, cells, told)
+                else:
+                    yield Row(record_no, line_no, self._careful(record_no, cells, before, after))
                 at += used - 1
                 line_no += used - 1
             waiting.clear()
         self._tell_of_the_file()
 
-    def _skip_header(self) -> int:
-        """Drop the lines up to and with the header; return how many they are."""
-        skip = self._dialect.lines_before + (self._dialect.header_lines if self._has_header else 0)
-        while len(self._lines.waiting) < skip and self._lines.refill():
-            pass
-        del self._lines.waiting[:skip]
-        return skip
+    def _lines_above(self, before: bytes, after: bytes) -> Generator[Row, None, int]:
+        """Drop the lines above the header, but yield those that may be records; return how many lines they are."""
+        skipped = self._dialect.lines_skipped
+        lines = self._take(self._dialect.lines_before)
+        for number, line in enumerate(lines[skipped:], start=1):
+            cells = self._grammar.cells(_text(line or b"")).cells
+            if layers.is_record_above(cells, len(self._columns.properties)):
+                yield Row(number, skipped + number, self._careful(number, cells, before, after))
+            elif any(cell.strip() for cell in cells):
+                self.tally.file_fault(ABOVE)
+        return len(lines)
 
-    def _whole_record(self, waiting: list[bytes | None], at: int) -> tuple[str | None, int]:
+    def _skip_header(self) -> int:
+        """Drop the header; return how many lines it takes."""
+        return len(self._take(self._dialect.header_lines if self._has_header else 0))
+
+    def _take(self, count: int) -> list[bytes | None]:
+        while len(self._lines.waiting) < count and self._lines.refill():
+            pass
+        lines = self._lines.waiting[:count]
+        del self._lines.waiting[:count]
+        return lines
+
+    def _may_be_no_record(self, line: bytes) -> bool:
+        """Tell whether a clean line is worth asking whether it names columns or counts records; most are not."""
+        first = line.partition(self._grammar.delimiter_byte)[0].strip(b"\"' ")
+        if first.translate(None, _DIGITS) != first:
+            return len(line) <= LONGEST_COUNT and first[:1].isalpha()
+        return len(line) <= LONGEST_COUNT or self._words.property_of(_text(first)) is not None
+
+    def _name_columns(self, cells: list[str]) -> None:
+        """Read what follows under the headers that a line below the first ones gives: the same again, or others."""
+        self.tally.file_fault(AGAIN)
+        self._current = self._words.columns(cells)
+        self._grammar = Grammar(self.delimiter, self.quote, len(cells))
+        if self._current.properties == self._columns.properties:
+            self._current = self._columns
+
+    def _no_count(self, before: bytes, after: bytes) -> Row:
+        """Return the row of a line that was taken for a count until something came after it."""
+        last, self._last = self._last, None
+        assert last is not None
+        return Row(last.record_no, last.line_no, self._careful(last.record_no, last.cells, before, after))
+
+    def _whole_record(self, waiting: list[bytes | None], at: int) -> tuple[Cells | None, int]:
         """Return the record that begins at a line, and how many lines it takes; None if its marks do not balance."""
         first = waiting[at] or b""
         read = self._grammar.cells(_text(first))
+        if read.is_bent and (mended := self._grammar.mended(_text(first))):
+            return Cells(mended, is_bent=True), 1
         if not read.is_open:
-            width = len(self._columns.properties)
+            width = len(self._current.properties)
             # Read kindly, a line must at least come out right, or marks and cells are mixed up.
             is_lost = read.is_broken or (read.is_bent and len(read.cells) != width)
-            return (None if is_lost else _text(first)), 1
+            return (None if is_lost else read), 1
         if read.is_bent:
             return None, 1
         lines, size = [first], len(first)
@@ -148,14 +222,14 @@ class DelimitedReader:
                 if read.is_bent:
                     return None, 1
                 if not read.is_open:
-                    return (None if self._swallows(lines, is_closed=True) else _text(b"\n".join(lines))), len(lines)
+                    return (None if self._swallows(lines, is_closed=True) else read), len(lines)
             if self._swallows(lines, is_closed=False):
                 return None, 1
         return None, 1
 
     def _swallows(self, lines: list[bytes], *, is_closed: bool) -> bool:
         """Tell whether the last of these lines shows that the first does not open a narrative but swallows records."""
-        width = len(self._columns.properties)
+        width = len(self._current.properties)
         if width < 2:
             return False
         first, last = _bare(lines[0]), _bare(lines[-1])
@@ -166,7 +240,7 @@ class DelimitedReader:
 
     def _careful(self, record_no: int, cells: list[str], before: bytes, after: bytes) -> bytes:
         """Return the row of a record that is not passed on as it is, and note what is wrong with it."""
-        columns = self._columns
+        columns = self._current
         width = len(columns.properties)
         extra: dict[str, Any] = {}
         if len(cells) < width:
@@ -177,15 +251,17 @@ class DelimitedReader:
             extra = {"_surplus": cells[width:], "_cells": cells}
         if self._encoding.is_damaged and any(REPLACED in cell for cell in cells):
             self.tally.fault(record_no, DAMAGED)
+        if any(not cell.isascii() and _GARBLED.search(cell.encode("utf-8", "replace")) for cell in cells):
+            self.tally.fault(record_no, GARBLED)
         self.tally.loaded += 1
         padded = cells + [""] * (width - len(cells))
-        known: list[str] = []
+        known: dict[str, str] = dict.fromkeys(self._columns.recognised, "")
         for name, label, cell in zip(columns.properties, columns.labels, padded, strict=False):
-            if name:
-                known.append(cell)
+            if name in known:
+                known[name] = cell
             elif cell:
                 extra[label] = cell
-        row = line_of([*known, extra_json(extra)], self.delimiter, self.quote)
+        row = line_of([*known.values(), extra_json(extra)], self.delimiter, self.quote)
         return b"%b%d%b%b\n" % (before, record_no, after, row.encode("utf-8", "replace"))
 
     def _tell_of_the_file(self) -> None:
@@ -193,6 +269,10 @@ class DelimitedReader:
             self.tally.file_fault(rule_id)
         if self._encoding.is_fallback:
             self.tally.file_fault(GUESSED)
+        if self._last and self._last.told not in (-1, self.tally.loaded + self.tally.dead):
+            self.tally.file_fault(OTHER_COUNT)
+        if self._lines.is_cut:
+            self.tally.file_fault(CUT)
         if not self.tally.loaded and not self.tally.dead:
             self.tally.file_fault(HEADER_ONLY)
 

@@ -1,7 +1,8 @@
 """Which delimiter and quotation mark a file uses, and whether its first line names the columns.
 
 The best evidence are headers that the contract or the agency file knows: the dialect under which most of them appear is
-right. Only where none is known, it is the dialect under which the first records agree on a width.
+right, and the line that has them names the columns, even when a title or a note stands above it. Only where none is
+known, the first line does, in the dialect under which the first records agree on a width.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ DELIMITERS = (",", ";", "\t", "|", "^", "~")
 QUOTES = ('"', "'")
 SAMPLE_RECORDS = 20
 MOST_HEADER_LINES = 50
+# How far down the line with the headers is looked for, and how many known ones tell it from a record.
+MOST_LINES_ABOVE = 200
+TELLING_HEADERS = 2
 # What no header looks like: a number, a date or the beginning of a time stamp.
 LONGEST_HEADER = 60
 MOST_HEADER_DIGITS = 2
@@ -24,14 +28,18 @@ _DATUM = re.compile(r"\s*(\d+|\d{4}-\d\d-\d\d.*|\d{1,2}/\d{1,2}/\d{2,4}.*)\s*")
 
 @dataclass(frozen=True)
 class Dialect:
-    """How the lines are to be read. `header`: the cells of the first record; `header_lines`: how many lines it takes;
-    `lines_before`: lines that spreadsheets put first (``sep=;``)."""
+    """How the lines are to be read.
+
+    `header`: the cells that name the columns; `header_lines`: how many lines they take; `lines_before`: lines above
+    them, of which `lines_skipped` hold nothing (blank, or a spreadsheet's ``sep=;``).
+    """
 
     delimiter: str
     quote: str
     header: tuple[str, ...]
     header_lines: int
     lines_before: int = 0
+    lines_skipped: int = 0
 
     @property
     def has_no_header(self) -> bool:
@@ -64,13 +72,30 @@ def of_sample(sample: str, is_known: Callable[[str], bool]) -> Dialect:
             if quote == "'" and not lines[before].lstrip().startswith("'"):
                 continue
             header, used = _record(lines[before : before + MOST_HEADER_LINES], Grammar(delimiter, quote))
-            found.append((sum(map(is_known, header)), Dialect(delimiter, quote, tuple(header), used, before)))
+            first = Dialect(delimiter, quote, tuple(header), used, before, before)
+            found.append((sum(map(is_known, header)), first))
+            found += _further_down(lines, first, is_known)
     most = max(known for known, _ in found)
     best = [each for known, each in found if known == most]
     if len(best) == 1:
         return best[0]
-    agree = [_agreement(lines[before + each.header_lines :], each) for each in best]
+    agree = [_agreement(lines[each.lines_before + each.header_lines :], each) for each in best]
     return max(zip(agree, best, strict=True), key=lambda each: (each[0], len(each[1].header) if any(agree) else 0))[1]
+
+
+def _further_down(lines: list[str], first: Dialect, is_known: Callable[[str], bool]) -> list[tuple[int, Dialect]]:
+    """Return the first line below the first that names more columns that we know, with how many; none is usual."""
+    grammar, known = Grammar(first.delimiter, first.quote), sum(map(is_known, first.header))
+    if known >= TELLING_HEADERS:
+        return []
+    top = first.lines_before
+    for at, line in enumerate(lines[top + 1 : top + MOST_LINES_ABOVE], start=top + 1):
+        if line.count(first.delimiter) + 1 >= TELLING_HEADERS:
+            header, used = _record(lines[at : at + MOST_HEADER_LINES], grammar)
+            more = sum(map(is_known, header))
+            if more >= TELLING_HEADERS and more > known:
+                return [(more, Dialect(first.delimiter, first.quote, tuple(header), used, at, top))]
+    return []
 
 
 def _record(lines: list[str], grammar: Grammar) -> tuple[list[str], int]:

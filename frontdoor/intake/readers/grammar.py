@@ -3,7 +3,8 @@
 Spreadsheets, police systems and people disagree on quoting, so three readings are tried, from strict to kind:
 a *clean* line, which Postgres would read exactly as we do, may be passed on byte by byte; in a line that is not clean,
 spaces around a quoted cell are dropped and a quotation mark inside a cell is taken as it stands; a line whose last cell
-is opened and never closed is *open*, and may go on in the next line.
+is opened and never closed is *open*, and may go on in the next line. Where marks inside a quoted cell were not doubled,
+the cell is taken to end where a mark stands before a delimiter (`mended`), provided that the record then has its width.
 """
 
 from __future__ import annotations
@@ -77,6 +78,25 @@ class Grammar:
     def literal_width(self, line: bytes) -> int:
         """Return how many cells a line has if quotation marks mean nothing."""
         return line.count(self.delimiter_byte) + 1
+
+    def mended(self, text: str) -> list[str] | None:
+        """Read a line whose quoted cells hold marks that are not doubled; None unless it then has the file's width."""
+        quote, cells, open_cell = self.quote, list[str](), None
+        pieces = text.split(self.delimiter)
+        if len(pieces) >= 2 * (self.width or 1) - 1:
+            return None  # room for two records, of which one would end up in a cell of the other
+        for piece in pieces:
+            whole = piece if open_cell is None else f"{open_cell}{self.delimiter}{piece}"
+            bare = whole.strip(" ")
+            if not bare.startswith(quote):
+                cells.append(whole)
+            elif len(bare) > 1 and bare.endswith(quote) and not bare.endswith(f"\\{quote}"):
+                inside = bare[1:-1].replace(f"\\{quote}", quote).replace(quote * 2, quote)
+                cells.append(inside)
+                open_cell = None
+            else:
+                open_cell = whole
+        return cells if open_cell is None and len(cells) == self.width else None
 
     def cells(self, text: str) -> Cells:
         """Read a text as one record."""

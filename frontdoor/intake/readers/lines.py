@@ -9,7 +9,10 @@ LONGEST_LINE = 16 * 2**20
 
 
 class Lines:
-    """Lines without their newline. A line that is too long is given as None, so that numbers stay exact."""
+    """Lines without their newline. A line that is too long is given as None, so that numbers stay exact.
+
+    `is_cut`: the last line has no newline, so nobody knows whether it is whole.
+    """
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         """Split these blocks, which may end anywhere."""
@@ -17,6 +20,7 @@ class Lines:
         self._parts: list[bytes] = []
         self._length = 0
         self._has_ended = False
+        self.is_cut = False
         self.waiting: list[bytes | None] = []
 
     def refill(self) -> bool:
@@ -26,6 +30,7 @@ class Lines:
             if block is None:
                 self._has_ended = True
                 if self._length:
+                    self.is_cut = True
                     self.waiting.append(self._line())
                     return True
                 return False
