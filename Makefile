@@ -4,6 +4,7 @@
 #   make run       the platform and a demonstration             ONCE=1 exits when it has been shown
 #   make test      every test                                   TESTS=tests/unit for some of them
 #   make check     style, types, layers, SQL, contracts, docs
+#   make matrix    the unit tests on every other Python from 3.11 to 3.13 that is here
 #   make bench     the measured bars of the README
 
 VENV := .venv
@@ -15,7 +16,7 @@ PIP := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check -
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench
+.PHONY: help setup run test check matrix bench
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -56,6 +57,17 @@ check: setup
 	$(BIN)/python -m tests.lint_sql
 	$(BIN)/python -m frontdoor.contract lint
 	$(BIN)/python -m frontdoor.docs --check
+
+matrix: setup
+	@ours="$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
+	for each in 3.11 3.12 3.13; do \
+		if [ "$$each" = "$$ours" ]; then continue; fi; \
+		if "python$$each" -c '$(FITS)' 2>/dev/null; then \
+			$(MAKE) --no-print-directory test VENV=".venv-$$each" PYTHON="python$$each" TESTS="$(or $(TESTS),-q tests/unit)" || exit 1; \
+		else \
+			echo "Python $$each is not here."; \
+		fi; \
+	done
 
 bench: setup
 	$(BIN)/python -m tests.bench
