@@ -24,7 +24,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 SEEDS = Path(__file__).parents[1] / "dbt_project" / "seeds"
-PLACEHOLDER = re.compile(r"\{(limit|codes|dates|openings):([a-z0-9_]+)(?:\.([a-z0-9_]+))?\}")
+PLACEHOLDER = re.compile(r"\{(limit|codes|dates|openings|words):([a-z0-9_]+)(?:\.([a-z0-9_]+))?\}")
 NOT_PLAIN, BACKSLASHED = re.compile(r"([^a-z0-9 ])"), r"\\\1"
 ZONE = ZoneInfo("Europe/London")
 
@@ -123,6 +123,7 @@ def expand(sql: str, on: date) -> str:
     {codes:LIST}            array of the list's codes; {codes:LIST.ATTRIBUTE}: of those whose attribute is true
     {dates:LIST}            array of dates: the list's codes
     {openings:LIST}         a regular expression: text (small letters) that begins with one of the list's codes
+    {words:LIST}            a regular expression: text (small letters) in which one of the list's codes is a word
 
     Other braces ({batch}) stay. Raises UnknownConstant.
     """
@@ -167,8 +168,9 @@ def _written(found: re.Match[str], on: date) -> str:
     listed = codes_with(name, attribute, on) if attribute else tuple(code_rows(name, on))
     if what == "dates":
         return f"array[{', '.join(f'date {_quoted(each)}' for each in listed)}]"
-    if what == "openings":
-        return _quoted(f"^({'|'.join(NOT_PLAIN.sub(BACKSLASHED, each) for each in listed)})")
+    if what in ("openings", "words"):
+        either = "|".join(NOT_PLAIN.sub(BACKSLASHED, each) for each in listed)
+        return _quoted(f"^({either})" if what == "openings" else rf"\m({either})\M")
     return f"array[{', '.join(map(_quoted, listed))}]::text[]"
 
 

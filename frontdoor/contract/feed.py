@@ -1,8 +1,8 @@
 """From an ODCS document to a `Feed`. The document is the single source; this only reads it and says what is wrong.
 
 A contract may name a condition once under `definitions` and use it as `{def:name}` in rules and elements; it is written
-out here, so that whoever runs a rule sees plain SQL. `{limit:..}`, `{codes:..}`, `{dates:..}` and `{openings:..}` stay:
-they depend on the day a file was received (frontdoor.reference.expand).
+out here, so that whoever runs a rule sees plain SQL. `{limit:..}`, `{codes:..}`, `{dates:..}`, `{openings:..}` and
+`{words:..}` stay: they depend on the day a file was received (frontdoor.reference.expand).
 """
 
 import re

@@ -1,7 +1,8 @@
 """For each rule, what to change in a good record so that it fails: as few cells as can be, and no other rule with it.
 
-`SHARED` and `REUSED` cannot be seen in one record: the writer gives a second record the number of the first (shared),
-or makes a record another child's under the number that it has in the good file of the same seed (reused).
+`SHARED`, `REUSED` and `TWICE` cannot be seen in one record: the writer gives a second record the number of the first
+(shared), makes a record another child's under the number that it has in the good file of the same seed (reused), or tells
+what the record before told, under a number of its own (twice).
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +21,12 @@ class Sent:
 
 SHARED = frozenset({"POL-001", "REF-002", "VIS-001"})
 REUSED = frozenset({"POL-002"})
+TWICE = frozenset({"POL-003"})
 SHORT = "Argument at home, child there."
+SERIOUS = (
+    "The adults had argued since noon. When it grew loud a knife was on the table between them, and the child, who had "
+    "been told to stay in the next room, heard one of them say so."
+)
 
 
 def _pol_018(record: Record, _on: date) -> Record:
@@ -30,6 +36,16 @@ def _pol_018(record: Record, _on: date) -> Record:
 def _pol_015(record: Record, _on: date) -> Record:
     blank = dict.fromkeys(("child_ref", "forename", "surname", "dob", "nhs_number", "upn", "child_role"), "")
     return record | blank | {"notice_type": "adult", "children_at_address": "yes"}
+
+
+def _pol_013(record: Record, _on: date) -> Record:
+    late = record["known_at"] + timedelta(hours=5)
+    return record | {"child_risk_grade": "red", "created_at": record["known_at"], "sent_at": late}
+
+
+def _pol_026(record: Record, on: date) -> Record:
+    home = {"notice_type": "domestic", "harm_type": ["domestic_abuse"], "dob": on - timedelta(days=9 * 365)}
+    return record | home | {"school_told_at": ""}
 
 
 def _late(hours: int) -> Callable[[Record, date], Record]:
@@ -50,18 +66,34 @@ def _without(*names: str, **cells: object) -> Callable[[Record, date], Record]:
 
 
 BREAKS: Mapping[str, Callable[[Record, date], Record]] = {
+    "POL-003": _without("incident_ref"),
+    "POL-004": _cells(la_code="391"),
     "POL-005": _without("forename"),
     "POL-006": _without("forename", "surname", "dob", name_status="not_known", dob_status="unknown"),
     "POL-007": _cells(narrative=SHORT),
+    "POL-008": _without("incident_is_home"),
+    "POL-009": _without("household_adults"),
+    "POL-010": _without("unit_phone_24h"),
+    "POL-011": _without("incident_at"),
     "POL-012": _late(30),
+    "POL-013": _pol_013,
     "POL-014": _without("seen"),
     "POL-015": _pol_015,
     "POL-016": _without("voice_words", "demeanour"),
+    "POL-017": _cells(spoken_to="no", not_seen_reason="asleep"),
     "POL-018": _pol_018,
     "POL-019": _cells(harm_type=Sent("Concern, see DASH")),
     "POL-020": _without("child_risk_grade"),
     "POL-021": _without("grade_rationale"),
     "POL-022": _cells(child_risk_grade="green", red_line_facts=["weapon"]),
+    "POL-023": _cells(child_risk_grade="green", red_line_facts=["none"], narrative=SERIOUS),
+    "POL-024": _without("da_tool", notice_type="domestic"),
+    "POL-025": _without("suspect_status", child_risk_grade="red"),
+    "POL-026": _pol_026,
+    "POL-027": _without("incidents_12m"),
+    "POL-028": _cells(powers_used="police_protection", child_risk_grade="red"),
+    "POL-029": _cells(notice_type="missing"),
+    "POL-030": _without("handling_condition"),
     "REF-001": _without("contact_reference"),
     "REF-003": _without("surname"),
     "REF-004": _without("forename", "surname", "dob", name_status="not_known", dob_status="unknown"),

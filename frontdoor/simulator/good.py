@@ -77,7 +77,7 @@ def police(chance: Random, on: date) -> Record:
         "children_at_address": "yes",
         "incident_at": began,
         "known_at": known,
-        "created_at": known + (sent - known) / 2,
+        "created_at": sent - timedelta(minutes=40),
         "sent_at": sent,
         "incident_address": home,
         "incident_is_home": "yes",

@@ -19,7 +19,7 @@ from zlib import crc32
 
 from frontdoor import clock, reference
 from frontdoor.contract import AgencyFeed, Feed, House
-from frontdoor.simulator.broken import BREAKS, REUSED, SHARED, Sent
+from frontdoor.simulator.broken import BREAKS, REUSED, SHARED, TWICE, Sent
 from frontdoor.simulator.good import GOOD, N, Record
 from frontdoor.simulator.layout import write_xml
 
@@ -60,8 +60,8 @@ def sample_records(
 ) -> bytes:
     """A file of so many records that `agency` might send by `feed` (or a layout) on a day (default: today).
 
-    No rule fails in it, except `break_rule` in one record (two for rules about two children under one number; POL-002
-    fails once the good file of the same seed and day came before). Raises ValueError where nothing is agreed between
+    No rule fails in it, except `break_rule` in one record (two for rules about two children under one number or two
+    notices of one; POL-002 fails once the good file of the same seed and day came before). Raises ValueError where nothing is agreed between
     them or the rule cannot fail in such a file.
     """
     sample = _sample(house, agency, feed, seed, on)
@@ -127,8 +127,8 @@ def _refuse(house: House, sample: Sample, agency: str, rule: str | None, records
         or not known[0].applies(house.agencies[agency], sample.source)
     ):
         raise ValueError(f"{rule} cannot fail in a file that {agency} sends by {sample.source}")
-    if records < (2 if rule in SHARED else 1):
-        raise ValueError(f"{rule} needs {'two records' if rule in SHARED else 'a record'} to fail")
+    if records < (2 if rule in SHARED | TWICE else 1):
+        raise ValueError(f"{rule} needs {'two records' if rule in SHARED | TWICE else 'a record'} to fail")
 
 
 def _lines(
@@ -150,7 +150,8 @@ def _lines(
             number = (n - every if n // every % 2 else n) if every else n - 1
         key = (n % POOL, rule)
         if key not in pieces:
-            made = sample.record(n % POOL + (POOL if rule in REUSED else 0), rule)
+            told = (n - 1 if rule in TWICE else n) % POOL
+            made = sample.record(told + (POOL if rule in REUSED else 0), rule)
             pieces[key] = words.line(made, n % POOL)
         block.append(f"{sample.prefix}{number + 1}".join(pieces[key]))
         if len(block) == LINES_AT_ONCE:

@@ -7,7 +7,7 @@ each, under references of their own. A case that fails: open expectations/<feed>
 import csv
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,13 +29,14 @@ RECEIVED_ZONE = ZoneInfo("Europe/London")
 
 @dataclass(frozen=True)
 class Case:
-    """One delivery, who sent it, what came before it, and the rules that each of its records must break."""
+    """One delivery, who sent it, what came before it and by how much, and the rules that each record must break."""
 
     name: str
     agency: str
-    rules: frozenset[str]
+    rules: tuple[frozenset[str], ...]
     records: tuple[dict[str, str], ...]
     earlier: tuple[dict[str, str], ...]
+    earlier_by: timedelta
 
 
 @cache
@@ -53,20 +54,29 @@ def cases(folder: str) -> list[Case]:
     with (HERE / folder / "good.csv").open(encoding="utf-8", newline="") as file:
         (good,) = csv.DictReader(file)
     reference = the_house().feeds[declared(folder)["feed"]].reference_property
+    numbered = declared(folder).get("numbered", ())
     found = []
     for number, each in enumerate(declared(folder)["cases"], start=1):
 
         def record(change: dict[str, Any] | None, number: int = number) -> dict[str, str]:
             made = good | {name: str(value) for name, value in (change or {}).items()}
             own = made[reference] and made[reference] != "n/a" and folder != "cin_census"
-            return made | {reference: f"{made[reference]}-{number}" if own else made[reference]}
+            others = {name: f"{made[name]}-{number}" for name in numbered if made.get(name)}
+            return made | {reference: f"{made[reference]}-{number}" if own else made[reference]} | others
 
         first = each.get("change") or {}
-        records = (record(first), *(record(first | more) for more in each.get("more", [])))
+        further = [(dict(more), more.get("rules", each["rules"])) for more in each.get("more", [])]
+        records = (record(first), *(record(first | _cells(more)) for more, _ in further))
+        rules = tuple(frozenset(wanted) for wanted in (each["rules"], *(wanted for _, wanted in further)))
         earlier = tuple(record(change) for change in each.get("earlier", []))
         agency = each.get("agency", declared(folder)["agency"])
-        found.append(Case(each["name"], agency, frozenset(each["rules"]), records, earlier))
+        earlier_by = timedelta(days=each.get("earlier_by_days", 0))
+        found.append(Case(each["name"], agency, rules, records, earlier, earlier_by))
     return found
+
+
+def _cells(more: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in more.items() if name != "rules"}
 
 
 def deliver(
@@ -122,7 +132,8 @@ def found(database: Any) -> dict[tuple[str, str], list[Counter[str]]]:
         with connection, connection.cursor() as cursor:
             for case in cases(folder):
                 if case.earlier:
-                    everything.append(deliver(cursor, folder, case.agency, received_at, case.earlier))
+                    before = received_at - case.earlier_by
+                    everything.append(deliver(cursor, folder, case.agency, before, case.earlier))
                 everything.append(deliver(cursor, folder, case.agency, received_at, case.records))
                 ids[everything[-1]] = case
             quality.read(connection, house, everything)
@@ -148,8 +159,8 @@ def test_a_case_breaks_exactly_the_rules_that_it_names(
 ) -> None:
     (case,) = (each for each in cases(folder) if each.name == name)
     why = next(each["why"] for each in declared(folder)["cases"] if each["name"] == name)
-    for number, broken in enumerate(found[folder, name], start=1):
-        assert set(broken) == case.rules, f"record {number}: {why} See tests/feeds/{folder}/cases.yaml"
+    for number, (broken, wanted) in enumerate(zip(found[folder, name], case.rules, strict=True), start=1):
+        assert set(broken) == wanted, f"record {number}: {why} See tests/feeds/{folder}/cases.yaml"
 
 
 def test_every_rule_has_a_case_that_fails_and_one_that_passes() -> None:
