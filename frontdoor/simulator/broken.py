@@ -1,8 +1,8 @@
 """For each rule, what to change in a good record so that it fails: as few cells as can be, and no other rule with it.
 
 `SHARED`, `REUSED` and `TWICE` cannot be seen in one record: the writer gives a second record the number of the first
-(shared), makes a record another child's under the number that it has in the good file of the same seed (reused), or tells
-what the record before told, under a number of its own (twice).
+(shared), makes a record another child's under the number that it has in the good file of the same seed (reused), or
+tells what the record before told, under a number of its own (twice).
 """
 
 from collections.abc import Callable, Mapping

@@ -61,8 +61,8 @@ def sample_records(
     """A file of so many records that `agency` might send by `feed` (or a layout) on a day (default: today).
 
     No rule fails in it, except `break_rule` in one record (two for rules about two children under one number or two
-    notices of one; POL-002 fails once the good file of the same seed and day came before). Raises ValueError where nothing is agreed between
-    them or the rule cannot fail in such a file.
+    notices of one; POL-002 fails once the good file of the same seed and day came before). Raises ValueError where
+    nothing is agreed between them or the rule cannot fail in such a file.
     """
     sample = _sample(house, agency, feed, seed, on)
     _refuse(house, sample, agency, break_rule, records)

@@ -306,6 +306,18 @@ def test_a_finding_stays_open_when_it_is_not_sure_that_it_was_mended(
     ), why
 
 
+@pytest.mark.parametrize(("severity", "state"), [("info", "resolved"), ("critical", "new")])
+def test_a_hint_that_two_records_may_be_one_is_no_doubt_about_a_key(
+    database: Any, connection: Any, severity: str, state: str
+) -> None:
+    judge(database, connection, trial.deliver(connection, [record(1, forename=None)]))
+    hint = rows_rule(
+        "TRI-005", "select _delivery_id, _record_no from {batch}", dimension="uniqueness", severity=severity
+    )
+    judge(database, connection, trial.deliver(connection, [record(1)]), of=trial.house(NAME, hint))
+    assert trial.rows(connection, "select state from quality.findings where rule_id = 'TRI-001'") == [(state,)]
+
+
 @pytest.mark.parametrize("later", [{}, {"number": "many"}], ids=["blanked", "unreadable"])
 def test_a_question_that_was_taken_away_resolves_nothing(database: Any, connection: Any, later: dict[str, str]) -> None:
     state = "select state from quality.findings where rule_id = 'TRI-002' order by delivery_id"

@@ -64,6 +64,10 @@ def test_an_opening_is_text_and_no_pattern(seeds: Path) -> None:
     assert reference.expand("t ~ {openings:opening}", ON) == "t ~ '^(o\\''clock\\.)'"
 
 
+def test_a_word_is_looked_for_as_a_whole(seeds: Path) -> None:
+    assert reference.expand("t ~ {words:opening}", ON) == "t ~ '\\m(o\\''clock\\.)\\M'"
+
+
 def test_an_attribute_that_no_code_has_is_named(seeds: Path) -> None:
     with pytest.raises(reference.UnknownConstant, match="is_quiet"):
         reference.expand("{codes:mood.is_quiet}", ON)
