@@ -315,7 +315,7 @@ def test_a_hint_that_two_records_may_be_one_is_no_doubt_about_a_key(
         "TRI-005", "select _delivery_id, _record_no from {batch}", dimension="uniqueness", severity=severity
     )
     judge(database, connection, trial.deliver(connection, [record(1)]), of=trial.house(NAME, hint))
-    assert trial.rows(connection, "select state from quality.findings where rule_id = 'TRI-001'") == [(state,)]
+    assert trial.rows(connection, "select state from quality.findings where rule_id = 'TRI-001'") == [state]
 
 
 @pytest.mark.parametrize("later", [{}, {"number": "many"}], ids=["blanked", "unreadable"])
