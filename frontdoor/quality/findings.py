@@ -52,16 +52,20 @@ def write_records(cursor: Cursor, feed: Feed, records: str, checks: Sequence[Che
 
 
 def write_rows(cursor: Cursor, feed: Feed, records: str, check: Check) -> Written:
-    """Findings of one rule over several records. (rule, delivery) -> rows written."""
+    """Findings of one rule over several records. (rule, delivery) -> rows written.
+
+    Record 0 is the delivery as a whole, for what no record of it can carry.
+    """
     query = batch_query(check.rows, check.applies).replace("{batch}", f"({records})")
     return _insert(
         cursor,
         feed,
         f"""
-        select records._delivery_id, records._record_no, records.record_key, {literal(check.rule.rule_id)} as rule_id
+        select found._delivery_id, found._record_no, records.record_key, {literal(check.rule.rule_id)} as rule_id
         from ({query}) as found
-        inner join ({records}) as records
+        left join ({records}) as records
             on found._delivery_id = records._delivery_id and found._record_no = records._record_no
+        where found._record_no = 0 or records._record_no is not null
         """,
     )
 

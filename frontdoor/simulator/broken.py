@@ -1,15 +1,17 @@
 """For each rule, what to change in a good record so that it fails: as few cells as can be, and no other rule with it.
 
-`SHARED`, `REUSED` and `TWICE` cannot be seen in one record: the writer gives a second record the number of the first
-(shared), makes a record another child's under the number that it has in the good file of the same seed (reused), or
-tells what the record before told, under a number of its own (twice).
+Some rules cannot be seen in one record. The writer gives a second record the number of the first (`SHARED`), spoils
+two records in the same way (`PAIRED`), tells what the record before told under a number of its own (`TWICE`), makes a
+record another child's under the number that it has in the good file of the same seed (`REUSED`), changes what that file
+said of it (`CHANGED`), or leaves it out (`GONE`).
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 from frontdoor.simulator.good import N, Record
+from frontdoor.simulator.invented import ACCOUNTS
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,12 @@ class Sent:
 
 
 SHARED = frozenset({"POL-001", "REF-002", "VIS-001"})
+PAIRED = frozenset({"REF-011", "VIS-016"})
 REUSED = frozenset({"POL-002"})
 TWICE = frozenset({"POL-003"})
+CHANGED = frozenset({"VIS-017"})
+GONE = frozenset({"VIS-014"})
+AFTER_THE_GOOD = REUSED | CHANGED | GONE
 SHORT = "Argument at home, child there."
 SERIOUS = (
     "The adults had argued since noon. When it grew loud a knife was on the table between them, and the child, who had "
@@ -46,6 +52,12 @@ def _pol_013(record: Record, _on: date) -> Record:
 def _pol_026(record: Record, on: date) -> Record:
     home = {"notice_type": "domestic", "harm_type": ["domestic_abuse"], "dob": on - timedelta(days=9 * 365)}
     return record | home | {"school_told_at": ""}
+
+
+def _vis_016(record: Record, on: date) -> Record:
+    made = datetime.combine(on - timedelta(days=16), time(10))
+    times = {"actual_at": made, "ended_at": made + timedelta(minutes=45), "recorded_at": made + timedelta(hours=3)}
+    return record | times | {"worker_id": "SW99", "mode": "home"}
 
 
 def _late(hours: int) -> Callable[[Record, date], Record]:
@@ -99,9 +111,24 @@ BREAKS: Mapping[str, Callable[[Record, date], Record]] = {
     "REF-004": _without("forename", "surname", "dob", name_status="not_known", dob_status="unknown"),
     "REF-005": lambda record, on: record | {"dob": on + timedelta(days=90)},
     "REF-006": _without("address"),
+    "REF-007": lambda record, _on: record | {"address_protected": "yes", "event_place": record["address"]},
+    "REF-008": _cells(household_adults=["Someone from next door"]),
+    "REF-009": _without("other_children"),
     "REF-010": _cells(narrative=SHORT),
+    "REF-011": _cells(contact_reference="WS-FAMILY", narrative=ACCOUNTS[0]),
+    "REF-012": _without("event_at", "event_period"),
     "REF-013": _late(24 * 9),
-    "REF-016": _without("child_location_now", injury="yes"),
+    "REF-015": _without("immediate_danger"),
+    "REF-016": _without("child_location_now", injury="yes", level_requested="section_47"),
+    "REF-017": _without("spoken_alone"),
+    "REF-018": _cells(child_voice="Too young to speak."),
+    "REF-019": _cells(sender_phone="School office"),
+    "REF-020": _cells(level_requested="early_help", injury="yes"),
+    "REF-021": _without("previous_concerns"),
+    "REF-022": _cells(
+        concern_type=["neglect"], person_access_now="no", agreement_to_service="refused", agreement_asked_of="nobody"
+    ),
+    "REF-023": _cells(record_role="council_record", status="decided", outcome_code="assessment"),
     "REF-024": _cells(
         record_role="council_record",
         status="decided",
@@ -110,6 +137,7 @@ BREAKS: Mapping[str, Callable[[Record, date], Record]] = {
         decider_role="screening_officer",
         rationale="Closed without a call.",
     ),
+    "REF-025": _cells(record_role="council_record", status="open"),
     "REF-101": _cells(referral_nfa="yes"),
     "REF-102": lambda record, _on: (
         record | {"icpc_date": record["icpc_date"] + timedelta(days=6 - record["icpc_date"].isoweekday())}
@@ -120,12 +148,36 @@ BREAKS: Mapping[str, Callable[[Record, date], Record]] = {
     ),
     "REF-105": lambda record, _on: record | {"upn": ("A" if record["upn"][0] != "A" else "B") + record["upn"][1:]},
     "VIS-001": _cells(child_id_council=f"K{N}X"),
+    "VIS-002": _without("child_id_council"),
     "VIS-003": _without("standard_id"),
     "VIS-004": _cells(plan_type="cp", standard_id="cp_visit_10_working_days", worker_id="Unallocated"),
-    "VIS-006": _without("child_seen", "seen_alone"),
-    "VIS-007": _cells(mode="virtual"),
-    "VIS-008": _without("not_seen_reason", "seen_alone", status="not_seen", child_seen="no"),
+    "VIS-005": _cells(plan_type="cp", standard_id="cp_visit_10_working_days", worker_role="family_support_worker"),
+    "VIS-006": _without("child_seen", "seen_alone", plan_type="cin", standard_id="cin_visit_6_weeks"),
+    "VIS-007": _cells(mode="virtual", plan_type="cin", standard_id="cin_visit_6_weeks"),
+    "VIS-008": _without(
+        "not_seen_reason",
+        "seen_alone",
+        plan_type="cin",
+        standard_id="cin_visit_6_weeks",
+        status="not_seen",
+        child_seen="no",
+    ),
+    "VIS-009": _without(
+        "seen_alone",
+        "next_action",
+        plan_type="cp",
+        standard_id="cp_visit_10_working_days",
+        status="not_seen",
+        child_seen="no",
+        not_seen_reason="not_at_home",
+        whereabouts_known="no",
+    ),
     "VIS-010": _without("not_alone_reason", seen_alone="no"),
+    "VIS-011": _without("bedroom_seen", mode="home"),
+    "VIS-012": _cells(views_recorded="no"),
     "VIS-013": lambda record, _on: record | {"recorded_at": record["actual_at"] - timedelta(hours=3)},
     "VIS-015": lambda record, _on: record | {"recorded_at": record["recorded_at"] + timedelta(days=12)},
+    "VIS-016": _vis_016,
+    "VIS-017": lambda record, _on: record | {"due_on": record["due_on"] + timedelta(days=7)},
+    "VIS-018": _cells(new_concern="yes"),
 }

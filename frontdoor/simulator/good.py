@@ -186,7 +186,8 @@ def visit(chance: Random, on: date) -> Record:
         "ended_at": made + timedelta(minutes=chance.randrange(30, 80)),
         "status": "seen",
         "mode": chance.choice(["home", "home", "elsewhere"]),
-        "worker_id": f"SW{chance.randrange(100, 400)}",
+        # One worker of so many cannot be in two places at one time.
+        "worker_id": f"SW{N}",
         "worker_role": "social_worker",
         "is_allocated": "yes",
         "worker_available": "yes",

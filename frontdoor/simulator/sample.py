@@ -19,7 +19,7 @@ from zlib import crc32
 
 from frontdoor import clock, reference
 from frontdoor.contract import AgencyFeed, Feed, House
-from frontdoor.simulator.broken import BREAKS, REUSED, SHARED, TWICE, Sent
+from frontdoor.simulator.broken import AFTER_THE_GOOD, BREAKS, GONE, PAIRED, REUSED, SHARED, TWICE, Sent
 from frontdoor.simulator.good import GOOD, N, Record
 from frontdoor.simulator.layout import write_xml
 
@@ -60,9 +60,10 @@ def sample_records(
 ) -> bytes:
     """A file of so many records that `agency` might send by `feed` (or a layout) on a day (default: today).
 
-    No rule fails in it, except `break_rule` in one record (two for rules about two children under one number or two
-    notices of one; POL-002 fails once the good file of the same seed and day came before). Raises ValueError where
-    nothing is agreed between them or the rule cannot fail in such a file.
+    No rule fails in it, except `break_rule` in one record (two for rules about two records; rules about what came
+    earlier, POL-002 or VIS-014, fail once the good file of the same seed and day came before, and one about a record
+    that is gone has one record less). Raises ValueError where nothing is agreed between them or the rule cannot fail in
+    such a file.
     """
     sample = _sample(house, agency, feed, seed, on)
     _refuse(house, sample, agency, break_rule, records)
@@ -96,7 +97,7 @@ def write_sample(
     _refuse(house, sample, agency, break_rule, records)
     slots, every = {}, 0
     if failing_ratio:
-        rules = [r.rule_id for r in sample.feed.rules if r.rule_id in BREAKS or r.rule_id in SHARED]
+        rules = [rule.rule_id for rule in sample.feed.rules if rule.rule_id in {*BREAKS, *SHARED} - AFTER_THE_GOOD]
         rules = [rule for rule in rules if sample.feed.rule(rule).applies(house.agencies[agency], feed)]
         every = round(1 / failing_ratio)
         if len(rules) >= every:
@@ -123,12 +124,13 @@ def _refuse(house: House, sample: Sample, agency: str, rule: str | None, records
     known = [each for each in sample.feed.rules if each.rule_id == rule]
     if (
         not known
-        or rule not in {*BREAKS, *SHARED, *REUSED}
+        or rule not in {*BREAKS, *SHARED, *AFTER_THE_GOOD}
         or not known[0].applies(house.agencies[agency], sample.source)
     ):
         raise ValueError(f"{rule} cannot fail in a file that {agency} sends by {sample.source}")
-    if records < (2 if rule in SHARED | TWICE else 1):
-        raise ValueError(f"{rule} needs {'two records' if rule in SHARED | TWICE else 'a record'} to fail")
+    needs_two = rule in SHARED | PAIRED | TWICE | GONE
+    if records < (2 if needs_two else 1):
+        raise ValueError(f"{rule} needs {'two records' if needs_two else 'a record'} to fail")
 
 
 def _lines(
@@ -144,6 +146,10 @@ def _lines(
     block: list[str] = []
     for n in range(records):
         rule = slots.get(n % every) if every else (break_rule if n == middle else None)
+        if rule in GONE:
+            continue
+        if break_rule in PAIRED and n == middle - 1:
+            rule = break_rule
         number = n
         if rule in SHARED:
             # The same number as the record before the middle, or as the one a run before: two children under one.

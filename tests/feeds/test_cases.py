@@ -23,17 +23,21 @@ from frontdoor.contract import House, load_house
 
 HERE = Path(__file__).parent
 FOLDERS = sorted(path.parent.name for path in HERE.glob("*/cases.yaml"))
-FINDINGS = "select record_no, rule_id from quality.findings where delivery_id = %s and record_no > 0"
+FINDINGS = "select record_no, rule_id from quality.findings where delivery_id = %s"
 RECEIVED_ZONE = ZoneInfo("Europe/London")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One delivery, who sent it, what came before it and by how much, and the rules that each record must break."""
+    """One delivery, who sent it, what came before it and by how much, and the rules that each record must break.
+
+    `file_rules` are those that the delivery as a whole must break, given what came before it.
+    """
 
     name: str
     agency: str
     rules: tuple[frozenset[str], ...]
+    file_rules: frozenset[str]
     records: tuple[dict[str, str], ...]
     earlier: tuple[dict[str, str], ...]
     earlier_by: timedelta
@@ -71,7 +75,8 @@ def cases(folder: str) -> list[Case]:
         earlier = tuple(record(change) for change in each.get("earlier", []))
         agency = each.get("agency", declared(folder)["agency"])
         earlier_by = timedelta(days=each.get("earlier_by_days", 0))
-        found.append(Case(each["name"], agency, rules, records, earlier, earlier_by))
+        file_rules = frozenset(each.get("file_rules", []))
+        found.append(Case(each["name"], agency, rules, file_rules, records, earlier, earlier_by))
     return found
 
 
@@ -104,13 +109,13 @@ def deliver(
     )
     delivery_id: int = cursor.fetchone()[0]
     cursor.execute("select raw.ensure_partition(%s, %s)", (told["feed"], received_at))
-    columns = list(records[0])
+    columns = list(dict.fromkeys(name for each in records for name in each))
     named = ", ".join(("_agency_code", "_delivery_id", "_record_no", "_received_at", *columns))
     psycopg2.extras.execute_values(
         cursor,
         f"insert into raw.{told['feed']} ({named}) values %s",
         [
-            (agency, delivery_id, number, received_at, *(each[name] for name in columns))
+            (agency, delivery_id, number, received_at, *(each.get(name, "") for name in columns))
             for number, each in enumerate(records, start=1)
         ],
     )
@@ -119,7 +124,7 @@ def deliver(
 
 @pytest.fixture(scope="module")
 def found(database: Any) -> dict[tuple[str, str], list[Counter[str]]]:
-    """(folder, case) -> for each record of the case the rules that it broke."""
+    """(folder, case) -> the rules that the delivery broke (place 0), and those that each of its records broke."""
     house, outcomes = the_house(), {}
     connection = database.connect()
     warehouse.ensure_raw_tables(connection, house)
@@ -143,9 +148,9 @@ def found(database: Any) -> dict[tuple[str, str], list[Counter[str]]]:
             assert not cursor.fetchall(), "a rule raised: its SQL must stand any text"
             for delivery_id, case in ids.items():
                 cursor.execute(FINDINGS, (delivery_id,))
-                broken: list[Counter[str]] = [Counter() for _ in case.records]
+                broken: list[Counter[str]] = [Counter() for _ in (0, *case.records)]
                 for record_no, rule_id in cursor.fetchall():
-                    broken[record_no - 1][rule_id] += 1
+                    broken[record_no][rule_id] += 1
                 outcomes[folder, case.name] = broken
     connection.close()
     return outcomes
@@ -159,13 +164,20 @@ def test_a_case_breaks_exactly_the_rules_that_it_names(
 ) -> None:
     (case,) = (each for each in cases(folder) if each.name == name)
     why = next(each["why"] for each in declared(folder)["cases"] if each["name"] == name)
-    for number, (broken, wanted) in enumerate(zip(found[folder, name], case.rules, strict=True), start=1):
+    as_a_whole, *of_records = found[folder, name]
+    for number, (broken, wanted) in enumerate(zip(of_records, case.rules, strict=True), start=1):
         assert set(broken) == wanted, f"record {number}: {why} See tests/feeds/{folder}/cases.yaml"
+    # What came before is another case's delivery, unless the case names its own.
+    if case.earlier:
+        assert set(as_a_whole) == case.file_rules, f"the delivery: {why} See tests/feeds/{folder}/cases.yaml"
+    else:
+        assert not case.file_rules, f"name what came earlier in tests/feeds/{folder}/cases.yaml"
 
 
 def test_every_rule_has_a_case_that_fails_and_one_that_passes() -> None:
     house = the_house()
-    failing = {rule for folder in FOLDERS for case in declared(folder)["cases"] for rule in case["rules"]}
+    cases_of_all = [case for folder in FOLDERS for case in declared(folder)["cases"]]
+    failing = {rule for case in cases_of_all for rule in (*case["rules"], *case.get("file_rules", []))}
     wanted = {rule.rule_id for feed in house.feeds.values() for rule in feed.rules}
     assert failing == wanted, "add a case for each rule to tests/feeds/<feed>/cases.yaml"
     for folder in FOLDERS:

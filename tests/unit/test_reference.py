@@ -64,8 +64,9 @@ def test_an_opening_is_text_and_no_pattern(seeds: Path) -> None:
     assert reference.expand("t ~ {openings:opening}", ON) == "t ~ '^(o\\''clock\\.)'"
 
 
-def test_a_word_is_looked_for_as_a_whole(seeds: Path) -> None:
-    assert reference.expand("t ~ {words:opening}", ON) == "t ~ '\\m(o\\''clock\\.)\\M'"
+def test_a_word_is_text_and_stands_alone(seeds: Path) -> None:
+    assert reference.expand("t ~ {words:mood}", ON) == r"t ~ '\m(calm|wild)\M'"
+    assert reference.expand("t ~ {words:opening}", ON) == r"t ~ '\m(o\''clock\.)\M'"
 
 
 def test_an_attribute_that_no_code_has_is_named(seeds: Path) -> None:
