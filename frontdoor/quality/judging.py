@@ -75,6 +75,7 @@ def _conclude(connection: Connection, house: House, feed: Feed, delivery_ids: Se
 
 def _finish(cursor: Cursor, house: House, feed: Feed, deliveries: Sequence[Delivery], counts: Counts) -> None:
     delivery_ids = [each.delivery_id for each in deliveries]
+    findings.let_the_planner_know(cursor, sum(failed for _, failed in counts.values()))
     results.write(cursor, house, feed, deliveries, counts)
     if counts:
         findings.mark_persisting(cursor, delivery_ids)
