@@ -74,7 +74,7 @@ def write_rows(cursor: Cursor, feed: Feed, records: str, check: Check) -> Writte
 def let_the_planner_know(cursor: Cursor, written: int) -> None:
     """Analyze the findings when so many were just written that the planner's old picture of them misleads it.
 
-    A planner that believes the table empty joined 140,000 findings to themselves row by row, and was not done in 14 minutes.
+    A planner that believed the table empty joined 140,000 findings to themselves row by row: not done in 14 minutes.
     """
     if written >= ANALYZED_FROM_FINDINGS:
         cursor.execute("analyze quality.findings (delivery_id, record_no, record_key, rule_id, state, resolved_at)")
