@@ -41,7 +41,14 @@
         ],
         'indicators': [
             'q06_effort',
+            'q06_graded',
+            'q06_high_grade',
+            'q06_lag',
+            'q06_lag_minutes',
+            'q06_low_grade',
             'q06_sufficiency',
+            'q12_effort',
+            'q12_sufficiency',
             'q16_visit_gap'
         ]
     }) }}

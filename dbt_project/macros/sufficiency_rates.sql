@@ -1,51 +1,19 @@
 {#-
     A score of sufficiency by agency, element and period, from what was counted by block; only the periods that the news touched. `counting`: an
     expression over told.present_count, unknown_count, missing_count. What could not be judged stands beside the rate.
+    `among`: which blocks are meant (macros/periods.sql); `bases`: as_known alone, where nothing may be improved afterwards; `element`: one
+    alone, and then no split. A period in which nothing was told for the first time has a row of nothing, which also takes away what stood there.
 -#}
-{% macro sufficiency_rates(indicator_id, counting) %}
-with blocks as (
-    select * from {{ ref('fct_sufficiency') }}
-),
-
-dates as (
-    select * from {{ ref('dim_date') }}
-),
+{% macro sufficiency_rates(indicator_id, counting, among=none, bases=['as_known', 'as_corrected'], element=none) %}
+{{ block_periods(ref('fct_sufficiency'), has_bases=true, among=among) }},
 
 elements as (
     select * from {{ source('quality', 'sufficiency_elements') }}
 ),
 
-deliveries as (
-    select * from {{ source('intake', 'deliveries') }}
-),
-
-clock as (
-    select * from {{ source('warehouse', 'clock') }}
-),
-
-dated as (
-    select
-        blocks.*,
-        periods.period_grain,
-        periods.period_start
-    from blocks
-    inner join dates on blocks.received_on = dates.date_day
-    cross join lateral (
-        values
-        ('week', dates.week_start_date),
-        ('month', dates.month_start_date)
-    ) as periods (period_grain, period_start)
-),
-
-touched as (
-    select distinct
-        dated.agency_code,
-        dated.period_grain,
-        dated.period_start
-    from dated
-    {%- if is_incremental() %}
-    where dated.as_of >= (select coalesce(max(kept.as_of), '-infinity') from {{ this }} as kept)
-    {%- endif %}
+bases as (
+    select *
+    from (values {% for basis in bases %}('{{ basis }}'){{ ', ' if not loop.last }}{% endfor %}) as bases (basis)
 ),
 
 told as (
@@ -72,6 +40,11 @@ told as (
             dated.feed = elements.feed
             and dated.contract_version = elements.contract_version
             and counts.position = elements.position
+    where
+        dated.basis in (select bases.basis from bases)
+        {%- if element %}
+        and elements.element = '{{ element }}'
+        {%- endif %}
     group by dated.agency_code, dated.period_grain, dated.period_start, dated.basis, elements.element
 ),
 
@@ -81,48 +54,63 @@ scored as (
         told.period_grain,
         told.period_start,
         told.basis,
-        coalesce(told.element, 'all') as element,
+        {{ "'all'" if element else "coalesce(told.element, 'all')" }} as element,
         sum({{ counting }})::bigint as numerator,
         sum(told.present_count + told.unknown_count + told.missing_count)::bigint as denominator,
         sum(told.unjudged_count)::bigint as unknown_count
     from told
     group by
         grouping sets (
+            {%- if not element %}
             (told.agency_code, told.period_grain, told.period_start, told.basis, told.element),
+            {%- endif %}
             (told.agency_code, told.period_grain, told.period_start, told.basis)
         )
 ),
 
-arrived as (
+scored_or_nothing as (
+    select * from scored
+    union all
     select
-        dated.agency_code,
-        dated.period_grain,
-        dated.period_start,
-        sum(deliveries.records_loaded)::double precision / nullif(sum(deliveries.records_in), 0) as input_completeness_ratio
-    from dated
-    inner join deliveries on dated.first_delivery_id = deliveries.delivery_id
-    where dated.basis = 'none' and dated.block_no = 0
-    group by dated.agency_code, dated.period_grain, dated.period_start
+        touched.agency_code,
+        touched.period_grain,
+        touched.period_start,
+        bases.basis,
+        'all' as element,
+        0 as numerator,
+        0 as denominator,
+        0 as unknown_count
+    from touched
+    cross join bases
+    where not exists (
+        select 1
+        from scored
+        where
+            scored.agency_code = touched.agency_code
+            and scored.period_grain = touched.period_grain
+            and scored.period_start = touched.period_start
+            and scored.basis = bases.basis
+    )
 )
 
 select
     '{{ indicator_id }}'::text as indicator_id,
-    scored.agency_code,
+    scored_or_nothing.agency_code,
     'all'::text as team_code,
-    scored.element,
-    scored.period_grain,
-    scored.period_start,
-    scored.basis,
-    scored.numerator,
-    scored.denominator,
-    scored.unknown_count,
+    scored_or_nothing.element,
+    scored_or_nothing.period_grain,
+    scored_or_nothing.period_start,
+    scored_or_nothing.basis,
+    scored_or_nothing.numerator,
+    scored_or_nothing.denominator,
+    scored_or_nothing.unknown_count,
     arrived.input_completeness_ratio,
     clock.as_of
-from scored
+from scored_or_nothing
 left join arrived
     on
-        scored.agency_code = arrived.agency_code
-        and scored.period_grain = arrived.period_grain
-        and scored.period_start = arrived.period_start
+        scored_or_nothing.agency_code = arrived.agency_code
+        and scored_or_nothing.period_grain = arrived.period_grain
+        and scored_or_nothing.period_start = arrived.period_start
 cross join clock
 {%- endmacro %}

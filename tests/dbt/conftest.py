@@ -1,13 +1,14 @@
 """A database with the contracts' tables and reference rows, ready to be built; one per test module."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import pytest
 from psycopg2.extensions import connection as Connection
 
 from frontdoor.contract import House, load_house
-from frontdoor.settings import Settings
+from frontdoor.settings import PREFIX, Settings
 from tests.conftest import Database
 from tests.dbt import records
 
@@ -28,3 +29,18 @@ def marts(database: Database) -> Iterator[Marts]:
     records.prepare(connection, house)
     yield Marts(database.settings, connection, house)
     connection.close()
+
+
+@pytest.fixture
+def marts_at(marts: Marts, monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], Marts]:
+    """A function that builds the marts as of a time."""
+
+    def build(at: datetime) -> Marts:
+        with marts.connection.cursor() as cursor:
+            cursor.execute("insert into warehouse.simulation values (true, %s) on conflict do nothing", (at,))
+        marts.connection.commit()
+        monkeypatch.setenv(f"{PREFIX}NOW", at.isoformat())
+        records.build(marts.settings)
+        return marts
+
+    return build

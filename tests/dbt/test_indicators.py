@@ -1,31 +1,12 @@
 """What the committee reads: scores as first told and as corrected, visits that grow late while nobody sends."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import pytest
-
-from frontdoor.settings import PREFIX
 from tests.dbt import records
 from tests.dbt.conftest import Marts
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def marts_at(marts: Marts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A function that builds the marts as of a time."""
-    with marts.connection.cursor() as cursor:
-        cursor.execute("insert into warehouse.simulation values (true, %s) on conflict do nothing", (MONDAY,))
-    marts.connection.commit()
-
-    def build(at: datetime) -> Marts:
-        monkeypatch.setenv(f"{PREFIX}NOW", at.isoformat())
-        records.build(marts.settings)
-        return marts
-
-    yield build
 
 
 def letters(marts: Marts, feed: str, **states: str) -> str:

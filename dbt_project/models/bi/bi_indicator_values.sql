@@ -25,8 +25,13 @@ marked as (
         or coalesce(indicator_values.unknown_count between 1 and thresholds.threshold_value, false) as is_unknown_low,
         thresholds.threshold_value is null
         or coalesce(
-            indicator_values.numerator between 1 and thresholds.threshold_value
-            or indicator_values.denominator - indicator_values.numerator between 1 and thresholds.threshold_value,
+            case
+                -- A time is no count, but that of a few notices is theirs.
+                when indicator_values.unit = 'minutes' then indicator_values.denominator between 1 and thresholds.threshold_value
+                else
+                    indicator_values.numerator between 1 and thresholds.threshold_value
+                    or indicator_values.denominator - indicator_values.numerator between 1 and thresholds.threshold_value
+            end,
             false
         ) as is_numerator_low
     from indicator_values
@@ -52,6 +57,7 @@ select
     case when not marked.is_numerator_low then marked.numerator end as numerator,
     case when not marked.is_denominator_low then marked.denominator end as denominator,
     case when not marked.is_unknown_low then marked.unknown_count end as unknown_count,
+    marked.unit,
     case when not (marked.is_numerator_low or marked.is_denominator_low) then marked.rate_ratio end as rate_ratio,
     case when not (marked.is_numerator_low or marked.is_denominator_low) then marked.rate_low end as rate_low,
     case when not (marked.is_numerator_low or marked.is_denominator_low) then marked.rate_high end as rate_high,

@@ -34,6 +34,8 @@ select
     versions.is_withdrawal,
     versions.is_infant,
     versions.has_protection_marker,
+    versions.is_lowest_grade,
+    versions.has_urgent_fact,
     versions.is_closed,
     versions.delivery_id,
     versions.record_no,

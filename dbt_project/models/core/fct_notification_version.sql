@@ -16,7 +16,7 @@
     'child_reference', 'notification_reference', 'incident_reference', 'notice_type_code', 'child_role_code', 'sender_unit_code',
     'grade_code', 'sufficiency', 'grade_rank', 'grade_ratio', 'risk_facts', 'match_forename', 'match_surname', 'match_birth_date',
     'match_matter', 'age_reckoned_from', 'received_on', 'received_at', 'known_from', 'occurred_at', 'known_to_sender_at', 'sent_at',
-    'is_withdrawal', 'is_infant', 'has_protection_marker', 'is_closed',
+    'is_withdrawal', 'is_infant', 'has_protection_marker', 'is_lowest_grade', 'has_urgent_fact', 'is_closed',
 ] -%}
 
 with {{ record_versions(ref('stg_police'), 'police', attributes) }}

@@ -26,68 +26,18 @@ clock as (
 ),
 {% for feed in rooms().measured %}
 {%- set versions = ref(feed.fact ~ '_version') %}
-{%- if is_incremental() %}
-{{ feed.feed }}_keys as (
-    select distinct versions.record_key
-    from {{ news_among(versions) }} as versions
-),
-
-{{ feed.feed }}_touched as (
-    select distinct
-        places.first_delivery_id,
-        places.block_no
-    from {{ rows_under(versions, feed.feed ~ '_keys') }} as versions
-    cross join
-        lateral (
-            values
-            (versions.delivery_id, {{ block_of('versions.record_no') }}),
-            (versions.first_delivery_id, {{ block_of('versions.first_record_no') }})
-        ) as places (first_delivery_id, block_no)
-    where not versions.is_repeat
-    union
-    -- A delivery without a record that could be read counts as one, too.
-    select
-        news.delivery_id as first_delivery_id,
-        0 as block_no
-    from warehouse.news as news
-    where news.feed = '{{ feed.feed }}'
-),
-{%- else %}
-{{ feed.feed }}_touched as (
-    select distinct
-        versions.first_delivery_id,
-        {{ block_of('versions.first_record_no') }} as block_no
-    from {{ versions }} as versions
-    union
-    select
-        deliveries.delivery_id as first_delivery_id,
-        0 as block_no
-    from deliveries
-    where deliveries.feed = '{{ feed.feed }}' and deliveries.published_at is not null
-),
-{%- endif %}
+{{ touched_blocks(feed.feed, versions) }},
 
 {{ feed.feed }}_patterns as (
     select
-        touched.first_delivery_id,
-        touched.block_no,
+        versions.first_delivery_id,
+        versions.block_no,
         versions.contract_version,
         versions.sufficiency,
         count(*) filter (where versions.is_first_known) as as_known,
         count(*) filter (where versions.is_latest_known) as as_corrected
-    from {{ feed.feed }}_touched as touched
-    cross join
-        lateral (
-            select kept.*
-            from {{ versions }} as kept
-            where
-                kept.first_delivery_id = touched.first_delivery_id
-                and kept.first_record_no >= touched.block_no * {{ block_size() }}
-                and kept.first_record_no < (touched.block_no + 1) * {{ block_size() }}
-            -- Looked up block by block, whatever the planner believes.
-            offset 0 -- noqa: AM09
-        ) as versions
-    group by touched.first_delivery_id, touched.block_no, versions.contract_version, versions.sufficiency
+    from {{ records_of_blocks(versions, feed.feed ~ '_touched') }} as versions
+    group by versions.first_delivery_id, versions.block_no, versions.contract_version, versions.sufficiency
 ),
 {% endfor %}
 touched as (

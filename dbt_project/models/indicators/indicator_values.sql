@@ -50,6 +50,9 @@ dated as (
         agencies.area_code,
         catalogue.direction,
         catalogue.unknown_counts_as,
+        catalogue.unit,
+        -- Minutes are of so many notices, but no share of them.
+        case when catalogue.unit is distinct from 'minutes' then counted.numerator end as share_numerator,
         thresholds.threshold_value as standard_errors,
         case counted.period_grain
             when 'month' then (counted.period_start + interval '1 month')::date
@@ -82,14 +85,15 @@ select
     dated.numerator,
     dated.denominator,
     dated.unknown_count,
-    dated.numerator::double precision / nullif(dated.denominator, 0) as rate_ratio,
-    {{ wilson_interval('dated.numerator', 'dated.denominator', 'dated.standard_errors', 'low') }} as rate_low,
-    {{ wilson_interval('dated.numerator', 'dated.denominator', 'dated.standard_errors', 'high') }} as rate_high,
+    dated.unit,
+    dated.share_numerator::double precision / nullif(dated.denominator, 0) as rate_ratio,
+    {{ wilson_interval('dated.share_numerator', 'dated.denominator', 'dated.standard_errors', 'low') }} as rate_low,
+    {{ wilson_interval('dated.share_numerator', 'dated.denominator', 'dated.standard_errors', 'high') }} as rate_high,
     case
-        when dated.unknown_counts_as = 'harm' then dated.numerator::double precision / nullif(dated.denominator, 0)
+        when dated.unknown_counts_as = 'harm' then dated.share_numerator::double precision / nullif(dated.denominator, 0)
         when dated.direction = 'higher_is_better'
-            then dated.numerator::double precision / nullif(dated.denominator + dated.unknown_count, 0)
-        else (dated.numerator + dated.unknown_count)::double precision / nullif(dated.denominator + dated.unknown_count, 0)
+            then dated.share_numerator::double precision / nullif(dated.denominator + dated.unknown_count, 0)
+        else (dated.share_numerator + dated.unknown_count)::double precision / nullif(dated.denominator + dated.unknown_count, 0)
     end as rate_if_unknown_bad,
 
     -- trust

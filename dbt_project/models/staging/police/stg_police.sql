@@ -20,6 +20,7 @@ codes as (
 grades as (
     select
         codes.*,
+        coalesce(codes.attributes ->> 'is_lowest' = 'true', false) as is_lowest_grade,
         (codes.attributes ->> 'rank')::integer as grade_rank,
         (codes.attributes ->> 'rank')::double precision
         / max((codes.attributes ->> 'rank')::integer) over (partition by codes.code_list) as grade_ratio
@@ -92,7 +93,13 @@ renamed as (
         coalesce(published.record_action = 'withdraw', false) as is_withdrawal,
         -- Nothing that the police send closes it.
         false as is_closed,
-        risk.has_marker as states_marker
+        risk.has_marker as states_marker,
+        grades.is_lowest_grade,
+        coalesce(published.red_line_facts && {{ codes_with('red_line_fact', 'is_fact') }}, false)
+        or coalesce(published.powers_used = any({{ codes_with('powers_used', 'is_power') }}::text[]), false) as states_urgent_fact,
+        published.red_line_facts_state = 'ok'
+        and published.powers_used_state = 'ok'
+        and coalesce(published.powers_used <> all({{ codes_with('powers_used', 'is_unknown') }}::text[]), true) as answers_urgent_facts
     from published
     cross join lateral {{ risk_facts('published', [
         {'field': 'child_risk_grade', 'code_list': 'risk_grade', 'is_graded': true},
@@ -125,7 +132,12 @@ aged as (
 marked as (
     select
         aged.*,
-        aged.states_marker or aged.is_infant as has_protection_marker
+        aged.states_marker or aged.is_infant as has_protection_marker,
+        -- What was not answered, or could not be read, cannot be ruled out.
+        case
+            when aged.states_urgent_fact or aged.is_infant then true
+            when aged.answers_urgent_facts and aged.age_reckoned_from is not null then false
+        end as has_urgent_fact
     from aged
 )
 
