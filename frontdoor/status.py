@@ -36,7 +36,11 @@ _FILES = """
 
 _DELIVERIES = """
     select
-        deliveries.file_id, delivery_id, agency_code, feed, contract_version, deliveries.status, verdict,
+        deliveries.file_id, delivery_id, member_no, agency_code, feed, contract_version, deliveries.status, verdict,
+        (
+            select min(reason) from quality.dead_letters
+            where dead_letters.delivery_id = deliveries.delivery_id and line_no is null
+        ) as reason,
         records_in, records_loaded, records_dead, received_at, published_at, builds.ended_at as built_at,
         (
             select case when bool_and(sent_at is not null) then max(sent_at) end
@@ -65,7 +69,8 @@ _FINDINGS = """
     group by 1, 2
 """
 
-# A dead file is told of by a message of its own, which may not be written yet. Whatever is in the outbox must be out.
+# A dead file is told of by a message of its own, which may not be written yet, and so is a dead part of a living file.
+# Whatever is in the outbox must be out.
 _IS_DONE = """
     select
         files.status = 'duplicate'
@@ -79,6 +84,17 @@ _IS_DONE = """
             and (
                 files.status <> 'dead_letter'
                 or exists (select from alerts.messages where messages.file_id = files.file_id)
+            )
+            and (
+                files.status = 'dead_letter'
+                or not exists (
+                    select from intake.deliveries
+                    where
+                        deliveries.file_id = files.file_id and deliveries.status = 'dead_letter'
+                        and not exists (
+                            select from alerts.messages where messages.delivery_id = deliveries.delivery_id
+                        )
+                )
             )
             and not exists (
                 select from alerts.messages where messages.file_id = files.file_id and messages.sent_at is null
@@ -140,7 +156,7 @@ def files(
     members = _by_file(
         _rows(
             connection,
-            "select file_id, member_no, feed, record_count from intake.members"
+            "select file_id, member_no, place, feed, record_count, reading from intake.members"
             " where file_id = any(%(file_ids)s) order by file_id, member_no",
             shown,
         )

@@ -42,7 +42,10 @@ class Unread:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One published delivery. ``to_answer``: records with a new finding above info, by role."""
+    """One published delivery. ``to_answer``: records with a new finding above info, by role.
+
+    ``format``: as its bytes told; ``entry_no``: where it stood in its archive, if it was one of several.
+    """
 
     delivery_id: int
     file_id: int
@@ -55,6 +58,8 @@ class Delivery:
     records_dead: int
     is_partly_read: bool
     publication_no: int
+    format: str
+    entry_no: int | None
     broken: tuple[Broken, ...]
     unread: tuple[Unread, ...]
     to_answer: Mapping[str, int]
@@ -62,7 +67,10 @@ class Delivery:
 
 @dataclass(frozen=True)
 class DeadFile:
-    """One file that could not be read at all, or that no agency and feed is known for."""
+    """One file that could not be read at all, or that no agency and feed is known for; or a part of one.
+
+    part_no: which part of the file (an entry of an archive, a sheet) it is; None for the whole file.
+    """
 
     file_id: int
     delivery_id: int | None
@@ -71,6 +79,7 @@ class DeadFile:
     received_at: datetime
     reason: str
     due_at: datetime | None
+    part_no: int | None = None
 
 
 def deliveries(connection: Connection, delivery_ids: Collection[int]) -> list[Delivery]:
@@ -82,14 +91,20 @@ def deliveries(connection: Connection, delivery_ids: Collection[int]) -> list[De
         cursor.execute(
             """
             select
-                delivery_id, file_id, agency_code, source, feed, received_at,
+                delivery_id, file_id, agency_code, source, deliveries.feed, received_at,
                 coalesce(records_in, 0), coalesce(records_loaded, 0), coalesce(records_dead, 0),
                 coalesce(records_dead > 0 or verdict in ('partly_read', 'unreadable'), false),
                 (
                     select greatest(count(*), 1) from intake.delivery_events
                     where delivery_events.delivery_id = deliveries.delivery_id and status_to = 'published'
-                )
+                ),
+                coalesce(members.reading ->> 'format', ''),
+                case
+                    when (select count(*) from intake.members as all_of_it where all_of_it.file_id = deliveries.file_id) > 1
+                        then (members.place ->> 'entry')::integer
+                end
             from intake.deliveries
+            left join intake.members using (file_id, member_no)
             where delivery_id = any(%s) and status = 'published'
             order by delivery_id
             """,
@@ -116,6 +131,28 @@ def dead_files(connection: Connection, file_ids: Collection[int]) -> list[DeadFi
             order by file_id
             """,
             (list(file_ids),),
+        )
+        return [DeadFile(*row) for row in cursor.fetchall()]
+
+
+def dead_parts(connection: Connection, delivery_ids: Collection[int]) -> list[DeadFile]:
+    """Return those of these deliveries that could not be read, of files of which something could, in order."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            select
+                deliveries.file_id, deliveries.delivery_id, deliveries.agency_code, deliveries.source,
+                deliveries.received_at,
+                coalesce((array_agg(letters.reason order by letters.dead_letter_id))[1], 'It cannot be read.'),
+                min(letters.due_at), deliveries.member_no
+            from intake.deliveries
+            inner join intake.files on deliveries.file_id = files.file_id and files.status <> 'dead_letter'
+            left join quality.dead_letters as letters on deliveries.delivery_id = letters.delivery_id
+            where deliveries.delivery_id = any(%s) and deliveries.status = 'dead_letter'
+            group by deliveries.delivery_id
+            order by deliveries.delivery_id
+            """,
+            (list(delivery_ids),),
         )
         return [DeadFile(*row) for row in cursor.fetchall()]
 

@@ -2,7 +2,8 @@
 
 One message per delivery and role. The sender's liaison hears of what the sender can mend; rules that say so go to a
 role of the council instead, and never to the sender. A file that could not be read at all is told to the liaison of its
-agency, or to the data engineer where no agency is known. The id of a message is made of what it is about and to whom it
+agency, or to the data engineer where no agency is known; a part that could not be read, of a file of which the rest
+could, to the liaison. The id of a message is made of what it is about and to whom it
 goes, so that writing it twice is writing it once; a delivery that is published anew (a replay) may be told of anew.
 """
 
@@ -30,7 +31,7 @@ _NAMESPACE = uuid5(NAMESPACE_URL, "frontdoor://alerts")
 
 
 def compose(connection: Connection, house: House, delivery_ids: Collection[int], file_ids: Collection[int] = ()) -> int:
-    """Write the messages that these published deliveries and dead files call for; return how many are new.
+    """Write the messages that these published or dead deliveries and dead files call for; return how many are new.
 
     A delivery with neither a new finding nor an unread record calls for none. Commits nothing.
     """
@@ -60,6 +61,15 @@ def compose(connection: Connection, house: House, delivery_ids: Collection[int],
             file_id=file.file_id,
             to=_recipient(house, file.agency_code, role),
             text=telling.of_dead_file(house, file),
+        )
+    for part in facts.dead_parts(connection, delivery_ids):
+        written += _put(
+            connection,
+            message_id=_id("part", part.delivery_id or 0, LIAISON),
+            delivery_id=part.delivery_id,
+            file_id=part.file_id,
+            to=_recipient(house, part.agency_code, LIAISON),
+            text=telling.of_dead_file(house, part),
         )
     return written
 

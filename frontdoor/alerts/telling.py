@@ -48,6 +48,7 @@ def _for_sender(
 ) -> Digest:
     zone, name = _zone_and_name(house, delivery.agency_code)
     quote = f"delivery {delivery.delivery_id}"
+    entry = f", entry {delivery.entry_no} of your archive" if delivery.entry_no else ""
     received = count_of(delivery.records_in, "record").capitalize()
     waiting = delivery.to_answer.get(LIAISON, 0) + delivery.records_dead
     if waiting:
@@ -61,7 +62,7 @@ def _for_sender(
         arrived += " for a person to read."
     return Digest(
         subject=f"Front door: {quote}: {received[:1].lower()}{received[1:]} received, {need}",
-        greeting=f"To the liaison of {name}: this is what came of your {quote} ({_title(house, delivery.feed)}),"
+        greeting=f"To the liaison of {name}: this is what came of your {quote} ({_title(house, delivery.feed)}{entry}),"
         f" received on {local(delivery.received_at, zone)}.",
         arrived=f"{arrived} No defect holds a record back.",
         patterns=patterns,
@@ -92,14 +93,14 @@ def _for_us(house: House, delivery: facts.Delivery, role: str, patterns: list[Pa
 def of_dead_file(house: House, file: facts.DeadFile) -> Digest:
     """Return what is told of a file that gave no records: to its liaison, or to ourselves if nobody else is known."""
     zone, name = _zone_and_name(house, file.agency_code)
-    quote = f"file {file.file_id}"
+    quote = f"file {file.file_id}" if file.part_no is None else f"part {file.part_no} of file {file.file_id}"
     is_known = file.agency_code in house.agencies
     known_source = file.source in house.sources()
     pattern = Pattern(
         heading="Critical",
         title=file.reason,
         to_do=_DEAD_TO_DO if is_known else _STRANGER_TO_DO,
-        count="the whole file",
+        count="the whole file" if file.part_no is None else "this part of the file",
         places="",
         due_at=file.due_at or file.received_at,
     )
@@ -112,8 +113,8 @@ def of_dead_file(house: House, file: facts.DeadFile) -> Digest:
             if is_known
             else f"To the front door's data engineer: {quote} came on {at}."
         ),
-        arrived="The file is kept, but nothing of it is on the front door's list until a person has read it"
-        " or it comes again.",
+        arrived=f"The {'file' if file.part_no is None else 'part'} is kept, but nothing of it is on the front door's"
+        " list until a person has read it or it comes again.",
         patterns=[pattern],
         more=0,
         quote=quote,
@@ -173,7 +174,9 @@ def _whereabouts(house: House, feed: str) -> str:
 
 def _row_label(house: House, delivery: facts.Delivery) -> tuple[str, int]:
     """Return how the sender finds a record again: its spreadsheet counts the header as row 1; a return has no rows."""
-    if delivery.source in house.layouts:
+    if delivery.format == "jsonl":
+        return "Lines of your file", 0
+    if delivery.source in house.layouts or delivery.format == "json":
         return "Records of your file, counted from the top", 0
     return "Rows of your file", 1
 

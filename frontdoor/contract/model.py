@@ -18,6 +18,9 @@ SEVERITIES = ("critical", "warning", "info")
 SCOPES = ("file", "record", "delivery", "history")
 RECIPIENT_ROLES = ("liaison", "head_of_service", "team_manager", "data_engineer")
 AGENCY_KINDS = ("police", "education", "health", "housing", "council", "public")
+# How a file may be written; gz and zip around any of them are always understood.
+FORMATS = ("csv", "json", "jsonl", "xml", "xlsx")
+ARCHIVES = ("none", "gz", "zip")
 DELIVERY_MODES = ("increment", "snapshot")
 # The words of the standard (ODCS 3.1). A sufficiency rule is `completeness` there and `sufficiency` in our scores.
 DIMENSIONS = ("accuracy", "completeness", "conformity", "consistency", "coverage", "timeliness", "uniqueness")
@@ -124,6 +127,7 @@ class AgencyFeed:
 
     `headers` maps the sender's header (compared by `normalised`) to a property; a contract's own property names are
     always understood besides. `codes` maps, per code list, the sender's label (compared by `normalised`) to a code.
+    `archive` says what the sender packs its files into; it is only written by it, and never asked for when reading.
     Dates and time stamps are written as in `to_date` and `to_timestamp`: YYYY, MM, DD, HH24, MI, SS, Mon.
     """
 
@@ -141,6 +145,7 @@ class AgencyFeed:
     timestamp_formats: tuple[str, ...]
     waived_rules: tuple[str, ...] = ()
     tightened: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    archive: str = "none"
 
 
 @dataclass(frozen=True)

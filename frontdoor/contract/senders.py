@@ -40,7 +40,7 @@ def parse_layout(document: Node) -> model.Layout:
         code=document.text("code"),
         title=document.text("title"),
         feeds=tuple(feeds.value),
-        format=document.text("format"),
+        format=document.word("format", model.FORMATS),
         mapping=MappingProxyType({code: MappingProxyType(feeds.mapping(code).value) for code in feeds.value}),
         timezone=document.zone("timezone"),
     )
@@ -80,7 +80,7 @@ def _version(node: Node, agency: str, feed: model.Feed, layouts: Mapping[str, mo
         version=node.text("version"),
         valid_from=valid_from,
         valid_to=node.day("valid_to"),
-        format=node.text("format"),
+        format=node.word("format", model.FORMATS),
         headers=MappingProxyType(_headers(node, feed)),
         codes=MappingProxyType(_codes(fixed, feed) | _codes(node, feed)),
         list_separator=str(node.value.get("list_separator", fixed.value.get("list_separator", ";"))),
@@ -88,6 +88,7 @@ def _version(node: Node, agency: str, feed: model.Feed, layouts: Mapping[str, mo
         timestamp_formats=node.texts("timestamp_formats") or fixed.texts("timestamp_formats") or TIMESTAMP_FORMATS,
         waived_rules=node.texts("waived_rules"),
         tightened=MappingProxyType(_tightened(node, feed)),
+        archive=node.word("archive", model.ARCHIVES, "none"),
     )
 
 

@@ -120,7 +120,7 @@ def _compose(
 
 
 def answer_the_unanswered(connection: Connection, house: House) -> None:
-    """Write the messages that are due and not there: of dead files, and of deliveries whose composing failed.
+    """Write the messages that are due and not there: of dead files and parts, and of deliveries not composed for.
 
     A replayed delivery is left in peace: a replay mails only where it was told to.
     """
@@ -159,5 +159,18 @@ def answer_the_unanswered(connection: Connection, house: House) -> None:
             (since,),
         )
         delivery_ids = [delivery_id for (delivery_id,) in cursor]
+        cursor.execute(
+            """
+            select deliveries.delivery_id
+            from intake.deliveries
+            inner join intake.files on deliveries.file_id = files.file_id
+            where
+                deliveries.status = 'dead_letter' and files.status <> 'dead_letter'
+                and files.received_at > %s
+                and not exists (select from alerts.messages where messages.delivery_id = deliveries.delivery_id)
+            """,
+            (since,),
+        )
+        delivery_ids += [delivery_id for (delivery_id,) in cursor]
         if file_ids or delivery_ids:
             _compose(connection, house, delivery_ids, file_ids)

@@ -44,12 +44,19 @@ def _replayable(connection: Connection, delivery_ids: Collection[int]) -> list[t
             """
             select deliveries.feed, deliveries.agency_code, deliveries.delivery_id, deliveries.status
             from intake.deliveries as deliveries
-            inner join intake.files as files on deliveries.file_id = files.file_id
             where
                 deliveries.delivery_id = any(%s)
                 and (
                     deliveries.status = 'published'
-                    or (deliveries.status = 'dead_letter' and files.reason_code = 'given_up')
+                    or (
+                        deliveries.status = 'dead_letter'
+                        and exists (
+                            select from quality.dead_letters as letters
+                            where
+                                letters.delivery_id = deliveries.delivery_id
+                                and letters.reason_code = 'given_up' and letters.resolved_at is null
+                        )
+                    )
                 )
             order by deliveries.delivery_id
             """,
@@ -81,11 +88,13 @@ def _take_up_again(cursor: Cursor, delivery_id: int) -> None:
     )
     ((file_id,),) = cursor.fetchall()
     cursor.execute(
-        "update intake.files set status = 'received', reason_code = null, reason = null where file_id = %s", (file_id,)
+        "update intake.files set status = 'received', reason_code = null, reason = null"
+        " where file_id = %s and status = 'dead_letter'",
+        (file_id,),
     )
     cursor.execute(
-        "update quality.dead_letters set resolved_at = %s where file_id = %s and resolved_at is null",
-        (clock.now(), file_id),
+        "update quality.dead_letters set resolved_at = %s where delivery_id = %s and resolved_at is null",
+        (clock.now(), delivery_id),
     )
     _note(cursor, delivery_id, "dead_letter", "received")
 

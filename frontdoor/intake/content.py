@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 Place = Mapping[str, int]
 
@@ -22,5 +22,12 @@ class Content:
     place: Place = field(default_factory=dict)
 
     def open(self) -> IO[bytes]:
-        """Open the bytes for reading from the beginning; forwards and backwards. The caller closes."""
+        """Open the bytes for reading from the beginning; forwards and backwards. The caller closes.
+
+        Those of an archive's entry are bounded: reading raises `Unreadable` where too much comes out.
+        """
+        if "entry" in self.place:
+            from frontdoor.intake.contents import archives  # which looks into what this opens
+
+            return cast(IO[bytes], archives.open_entry(self.path, self.place["entry"]))
         return self.path.open("rb", buffering=0)

@@ -3,7 +3,8 @@
 Deliberately narrow, because a child may be waiting behind a wrong yes. The original must have been read, with at least
 one record; so an empty, header-only, nil or refused file is never a reason. None of its records may have been
 superseded since: when A was corrected by B, then A sent again is a new statement. While a later delivery of the same
-feed is not read yet, nobody knows, and the answer is no.
+feed is not read yet, nobody knows, and the answer is no. Of a file with several members every one must have been read;
+that a later member corrects an earlier one is part of its one statement.
 
 An original that is loaded but not yet published counts: whatever a check does, it will be published. One that is still
 ``received`` does not, because it may turn out to be unreadable; the question is then asked again when the second file
@@ -49,7 +50,7 @@ def original_of(cursor: Cursor, agency: str, source: str, sha256: str, *, before
     deliveries = _deliveries(cursor, file_id)
     if not sum(each.records_loaded for each in deliveries) or any(each.status not in READ for each in deliveries):
         return None
-    if any(_may_be_superseded(cursor, agency, each, before_file) for each in deliveries):
+    if any(_may_be_superseded(cursor, agency, file_id, each, before_file) for each in deliveries):
         return None
     return file_id
 
@@ -65,15 +66,21 @@ def _deliveries(cursor: Cursor, file_id: int) -> list[_Delivery]:
     return [_Delivery(*row) for row in cursor]
 
 
-def _may_be_superseded(cursor: Cursor, agency: str, original: _Delivery, before_file: int | None) -> bool:
+def _may_be_superseded(cursor: Cursor, agency: str, file_id: int, original: _Delivery, before_file: int | None) -> bool:
     cursor.execute(
         """
         select delivery_id, status, received_at from intake.deliveries
         where
-            agency_code = %(agency)s and feed = %(feed)s and delivery_id > %(original)s
+            agency_code = %(agency)s and feed = %(feed)s and delivery_id > %(original)s and file_id <> %(file)s
             and status <> 'dead_letter' and (%(before)s is null or file_id < %(before)s)
         """,
-        {"agency": agency, "feed": original.feed, "original": original.delivery_id, "before": before_file},
+        {
+            "agency": agency,
+            "feed": original.feed,
+            "original": original.delivery_id,
+            "file": file_id,
+            "before": before_file,
+        },
     )
     later = cursor.fetchall()
     if not later:

@@ -45,7 +45,8 @@ class File:
 class Part:
     """A member of a file, where it stands there, and the feed that reads it under these versions (or none).
 
-    member_name: our own word for it; what the sender calls it may name a child.
+    member_name: our own word for it; what the sender calls it may name a child. refusal: why nothing of it can be read.
+    size_bytes: its own length, where it is not the file's.
     """
 
     member_no: int
@@ -54,6 +55,8 @@ class Part:
     feed: str | None
     contract_version: str | None
     agency_version: str | None
+    refusal: str | None = None
+    size_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,8 @@ def add_members(cursor: Cursor, file_id: int, parts: Sequence[Part]) -> None:
 
 
 def add_delivery(cursor: Cursor, file_id: int, file: File, part: Part) -> int:
-    """Write down what the file supplies to one feed, to be loaded or dead as the file is; return the delivery's id."""
-    is_dead = file.status == "dead_letter"
+    """Write down what a file's part supplies to its feed, to be loaded, or dead as the part is; return its id."""
+    is_dead = part.refusal is not None
     status = "dead_letter" if is_dead else "received"
     cursor.execute(
         """
@@ -123,7 +126,7 @@ def add_delivery(cursor: Cursor, file_id: int, file: File, part: Part) -> int:
             part.agency_version,
             status,
             "unreadable" if is_dead else None,
-            file.size_bytes,
+            file.size_bytes if part.size_bytes is None else part.size_bytes,
             *((0, 0, 0) if is_dead else (None, None, None)),
             file.received_at,
         ),
@@ -226,11 +229,11 @@ def mark_duplicate(cursor: Cursor, file_id: int, duplicate_of: int) -> None:
 
 
 def note_reading(cursor: Cursor, file_id: int, member_no: int, records: int, reading: Mapping[str, Any]) -> None:
-    """Write down how the bytes were read: format, encoding, counts; no header text."""
+    """Write down how a member was read: format, encoding, counts; no header text."""
     cursor.execute("update intake.files set reading = reading || %s where file_id = %s", (Json(dict(reading)), file_id))
     cursor.execute(
-        "update intake.members set record_count = %s where file_id = %s and member_no = %s",
-        (records, file_id, member_no),
+        "update intake.members set record_count = %s, reading = %s where file_id = %s and member_no = %s",
+        (records, Json(dict(reading)), file_id, member_no),
     )
 
 

@@ -23,8 +23,9 @@ from frontdoor import clock, database
 from frontdoor.contract import House
 from frontdoor.intake import archive, duplicate, ledger, members
 from frontdoor.intake.content import Content, Place
-from frontdoor.intake.readers import headers
+from frontdoor.intake.readers import forms, headers
 from frontdoor.intake.readers.delimited import DelimitedReader
+from frontdoor.intake.readers.json_records import JsonReader
 from frontdoor.intake.readers.rows import Lineage, Reader, Row, Tally
 from frontdoor.intake.readers.xml_layout import XmlReader
 from frontdoor.intake.reasons import Unreadable
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 
 BLOCK_BYTES = 2**20
 PORTION_ROWS = 500
-NOT_ALL_READ = "FIL-010"
+NOT_ALL_READ, OTHER_FORMAT = "FIL-010", "FIL-016"
 LINEAGE = ("_agency_code", "_delivery_id", "_record_no", "_received_at")
 
 
@@ -159,8 +160,19 @@ def _reader(settings: Settings, house: House, delivery: _Delivery) -> Reader:
     if layout is not None and layout.format == "xml":
         return XmlReader(content, layout.mapping[delivery.feed], lineage)
     agreed = members.agreed_on(house, delivery.agency, delivery.source, delivery.feed, delivery.received_at)
-    words = headers.vocabulary(house.feeds[delivery.feed].properties, agreed.headers if agreed else {})
-    return DelimitedReader(content, words, lineage)
+    properties = house.feeds[delivery.feed].properties
+    words = headers.vocabulary(properties, agreed.headers if agreed else {})
+    form = forms.form_of(content, agreed.format if agreed else "")
+    reader: Reader
+    if form.name in ("json", "jsonl"):
+        separator = agreed.list_separator if agreed else ";"
+        is_lines = form.name == "jsonl"
+        reader = JsonReader(content, words, lineage, properties, separator=separator, is_lines=is_lines)
+    else:
+        reader = DelimitedReader(content, words, lineage)
+    if agreed and not form.is_agreed:
+        reader.tally.file_fault(OTHER_FORMAT)
+    return reader
 
 
 def _statement(cursor: Cursor, feed: str, reader: Reader) -> str:

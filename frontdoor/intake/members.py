@@ -25,7 +25,18 @@ def parts_of(house: House, agency: str, source: str, received_at: datetime, foun
             agreed = agreed_on(house, agency, source, feed, received_at)
             name = feed if is_layout else _name_of(member)
             version = agreed.version if agreed else "none"
-            parts.append(Part(len(parts) + 1, name, member.place, feed, house.feeds[feed].version, version))
+            parts.append(
+                Part(
+                    len(parts) + 1,
+                    name,
+                    member.place,
+                    feed,
+                    house.feeds[feed].version,
+                    version,
+                    member.refusal,
+                    member.size_bytes,
+                )
+            )
     return parts
 
 

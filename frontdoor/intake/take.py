@@ -24,6 +24,7 @@ from frontdoor import clock, database
 from frontdoor.contract import House
 from frontdoor.intake import archive, contents, duplicate, landing, ledger, members
 from frontdoor.intake import taken as taken_files
+from frontdoor.intake.content import Place
 from frontdoor.intake.taken import Taken
 from frontdoor.settings import Settings
 
@@ -159,16 +160,21 @@ def _write_down(connection: Connection, settings: Settings, house: House, taken:
         file_id = ledger.add_file(cursor, written)
         if parts:
             ledger.add_members(cursor, file_id, parts)
-        deliveries = [] if original else [ledger.add_delivery(cursor, file_id, written, part) for part in parts]
-        if refusal:
-            ledger.add_dead_letters(
-                cursor,
-                file_id,
-                deliveries[0] if deliveries else None,
-                [ledger.DeadLetter(refusal)],
-                owner_role=ledger.OWNER_ROLE if is_known and refusal != UNREADABLE else ledger.ENGINEER_ROLE,
-            )
+        if not is_known:
+            _add_letter(cursor, file_id, None, refusal or UNREADABLE, ledger.ENGINEER_ROLE)
+        told: list[Place] = []
+        for part in () if original else parts:
+            delivery_id = ledger.add_delivery(cursor, file_id, written, part)
+            # One letter for a member, however many feeds would have read it.
+            if part.refusal and part.place not in told:
+                told.append(part.place)
+                owner = ledger.ENGINEER_ROLE if part.refusal == UNREADABLE else ledger.OWNER_ROLE
+                _add_letter(cursor, file_id, delivery_id, part.refusal, owner)
     return stored
+
+
+def _add_letter(cursor: Cursor, file_id: int, delivery_id: int | None, reason: str, owner: str) -> None:
+    ledger.add_dead_letters(cursor, file_id, delivery_id, [ledger.DeadLetter(reason)], owner_role=owner)
 
 
 def _set_aside(connection: Connection, zone: Path, landed: landing.Landed) -> int:

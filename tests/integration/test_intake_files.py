@@ -71,8 +71,9 @@ def test_good_file_is_archived_written_down_loaded_and_cleared(place: Place) -> 
     [
         (b"", "empty"),
         (b"\xef\xbb\xbf\r\n \r\n", "empty"),
-        (b"PK\x03\x04" + bytes(range(256)) * 4, "archive"),
-        (b"\x1f\x8b\x08" + bytes(100), "archive"),
+        (b"PK\x03\x04" + bytes(range(256)) * 4, "archive_broken"),
+        (b"\x1f\x8b\x08" + bytes(100), "archive_broken"),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(100), "archive"),
         (b"%PDF-1.7 something", "binary"),
         (bytes(range(256)) * 50, "binary"),
         (bytes(5000), "binary"),

@@ -1,4 +1,4 @@
-"""Which members a file holds, and where; cheap enough to be asked when the file is taken."""
+"""Which members a file holds, and where; every member is read to its end once, so that no surprise is left for loading."""
 
 from __future__ import annotations
 
@@ -6,17 +6,63 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from frontdoor.intake.content import Content, Place
-from frontdoor.intake.contents import probe
+from frontdoor.intake.contents import archives, probe
+from frontdoor.intake.reasons import Unreadable
 
 
 @dataclass(frozen=True)
 class Member:
-    """Something in a file that can hold records; `refusal`: why nothing of it can be read (a key of the reasons)."""
+    """Something in a file that can hold records; `refusal`: why nothing of it can be read (a key of the reasons).
+
+    size_bytes: its own length where that is known and not the file's.
+    """
 
     place: Place
     refusal: str | None = None
+    size_bytes: int | None = None
 
 
 def look_into(path: Path, form: str | None) -> list[Member]:
     """Return the members of a file in their order, at least one. `form`: the format of the layout, if it is one's."""
-    return [Member({}, probe.refusal(Content(path), form))]
+    content = Content(path)
+    kind = _kind_of(content)
+    if kind in ("gz", "zip"):
+        try:
+            return _entries_of(path, form)
+        except Unreadable as refusal:
+            return [Member({}, refusal.code)]
+    return _members_at(content, kind, form, None)
+
+
+def _kind_of(content: Content) -> str | None:
+    with content.open() as file:
+        return archives.kind_of(file)
+
+
+def _entries_of(path: Path, form: str | None) -> list[Member]:
+    with path.open("rb") as file:
+        entries = archives.list_entries(file).entries
+    members: list[Member] = []
+    spent, bombs = 0, 0
+    for entry in entries:
+        content = Content(path, {"entry": entry.number})
+        try:
+            size = archives.measure(path, entry, spent)
+            spent += size
+            kind = _kind_of(content) if size else None
+            if kind in ("gz", "zip"):
+                raise Unreadable("archive_nested")
+            members += _members_at(content, kind, form, size)
+        except Unreadable as refusal:
+            # What stands beside a bomb is read; beside two of them it is no accident, and each costs time.
+            bombs += refusal.code == "archive_bomb"
+            spent = archives.MOST_BYTES + 1 if bombs > 1 else spent
+            members.append(Member(content.place, refusal.code))
+    return members
+
+
+def _members_at(content: Content, kind: str | None, form: str | None, size: int | None) -> list[Member]:
+    """Return the members at a place that is no archive: one, or the sheets of a workbook."""
+    if kind in ("workbook", "office"):
+        return [Member(content.place, "archive", size)]
+    return [Member(content.place, probe.refusal(content, form), size)]

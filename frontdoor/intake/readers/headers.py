@@ -63,6 +63,8 @@ class Vocabulary:
             seen[label] += 1
             if seen[label] > 1:
                 faults[TWICE] = None
+                while f"{label}#{seen[label]}" in labels:  # a sender's own name may look like that
+                    seen[label] += 1
                 label = f"{label}#{seen[label]}"
                 name = None
             elif name is None and header.strip():

@@ -26,12 +26,14 @@ def code_map(codes: Mapping[str, str], agreed: Mapping[str, str]) -> str:
     """JSON of label -> code for `reading.code`: codes and their labels, and over them what the agency agreed.
 
     codes: code -> label of the list on the day received; agreed: the agency's label -> code. An exact spelling wins
-    over a form. A form that would mean two codes means none: a person decides.
+    over a form. A form that would mean two codes means none: a person decides. Where yes and no are codes, the truth
+    values of JSON and of spreadsheets mean them, unless the agency agreed otherwise.
     """
+    truth = {"true": "yes", "false": "no"} if {"yes", "no"} <= set(codes) else {}
     exact = {code: code for code in codes}
     for code, words in codes.items():
         exact.setdefault(words, code)
-    return json.dumps(_forms(exact) | exact | _forms(agreed) | dict(agreed), ensure_ascii=False, sort_keys=True)
+    return json.dumps(truth | _forms(exact) | exact | _forms(agreed) | dict(agreed), ensure_ascii=False, sort_keys=True)
 
 
 def _forms(exact: Mapping[str, str]) -> dict[str, str]:
