@@ -16,6 +16,20 @@ Record = dict[str, Any]
 N = "\x00"
 
 
+# What is different in a contact by another kind of agency than a school.
+BY_KIND: Mapping[str, Record] = {
+    "health": {
+        "source_code": "3B",
+        "sender_service": "Wearside Health Visiting",
+        "sender_role": "Health visitor",
+        "event_place": "at home",
+        "child_location_now": "at home",
+        "child_with_now": "mother",
+        "immediate_action": "Stayed with the child until the carer could be reached.",
+    },
+}
+
+
 def _child(chance: Random, on: date) -> Record:
     forename, surname = invented.person(chance)
     adult, other = invented.person(chance)[0], invented.person(chance)[0]

@@ -8,23 +8,28 @@ are put into words once and then repeated, each time under numbers of their own.
 """
 
 import csv
+import gzip
 import io
+import json
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import IO, Any
 from zlib import crc32
 
 from frontdoor import clock, reference
 from frontdoor.contract import AgencyFeed, Feed, House
 from frontdoor.simulator.broken import AFTER_THE_GOOD, BREAKS, GONE, PAIRED, REUSED, SHARED, TWICE, Sent
-from frontdoor.simulator.good import GOOD, N, Record
+from frontdoor.simulator.good import BY_KIND, GOOD, N, Record
 from frontdoor.simulator.layout import write_xml
 
 POOL = 2000
 LINES_AT_ONCE = 5000
+# The first day that a zip can tell; the same arguments give the same bytes.
+ZIP_DAY = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Sample:
     seed: int
     on: date
     has_layout: bool
+    kind: str
 
     @property
     def prefix(self) -> str:
@@ -46,6 +52,7 @@ class Sample:
     def record(self, number: int, rule: str | None = None) -> Record:
         """The record of that number, good or failing a rule."""
         record = GOOD[self.source](Random(f"{self.source}:{self.seed}:{self.on}:{number}"), self.on)
+        record |= BY_KIND.get(self.kind, {}) if self.source == "referral" else {}
         return BREAKS[rule](record, self.on) if rule is not None and rule in BREAKS else record
 
 
@@ -73,7 +80,9 @@ def sample_records(
         prefix = sample.prefix.replace("-", "X")
         numbered = [(record, f"{prefix}{n}") for n, record in enumerate(made, start=1)]
         return write_xml(house.layouts[feed], sample.agreed, numbered)
-    return b"".join(_lines(sample, records, break_rule, {}))
+    content = io.BytesIO()
+    _write(content, sample, _lines(sample, records, break_rule, {}))
+    return content.getvalue()
 
 
 def write_sample(
@@ -104,8 +113,21 @@ def write_sample(
             raise ValueError(f"{len(rules)} rules cannot each fail in that share: at most {1 / (len(rules) + 1):.3f}")
         slots = {slot: rule for slot, rule in enumerate(rules, start=1)}
     with path.open("wb", buffering=2**20) as file:
-        for block in _lines(sample, records, break_rule, slots, every):
-            file.write(block)
+        _write(file, sample, _lines(sample, records, break_rule, slots, every))
+
+
+def _write(file: IO[bytes], sample: Sample, blocks: Iterator[bytes]) -> None:
+    """Write a file, packed as the agency packs it."""
+    if sample.agreed.archive == "zip":
+        entry = zipfile.ZipInfo(f"{sample.source}.{sample.agreed.format}", ZIP_DAY)
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        with zipfile.ZipFile(file, "w") as archive, archive.open(entry, "w") as packed:
+            packed.writelines(blocks)
+    elif sample.agreed.archive == "gz":
+        with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed_gz:
+            packed_gz.writelines(blocks)
+    else:
+        file.writelines(blocks)
 
 
 def _sample(house: House, agency: str, source: str, seed: int, on: date | None) -> Sample:
@@ -115,7 +137,7 @@ def _sample(house: House, agency: str, source: str, seed: int, on: date | None) 
     agreed = house.agency_feed(agency, source, feeds[0], on)
     if agreed is None or source not in GOOD:
         raise ValueError(f"nothing is agreed for {agency} and {source} on {on}, or no sample of {source} is known")
-    return Sample(house.feeds[feeds[0]], agreed, source, seed, on, has_layout)
+    return Sample(house.feeds[feeds[0]], agreed, source, seed, on, has_layout, house.agencies[agency].kind)
 
 
 def _refuse(house: House, sample: Sample, agency: str, rule: str | None, records: int) -> None:
@@ -139,7 +161,7 @@ def _lines(
     """The header, then blocks of lines. slots: place within a run of `every` records -> the rule that fails there."""
     failing = [break_rule] if break_rule else list(slots.values())
     columns = _columns(sample, failing)
-    words = _Words(sample, columns)
+    words = (_Names if sample.agreed.format in ("json", "jsonl") else _Words)(sample, columns)
     yield words.header()
     middle = records // 2
     pieces: dict[tuple[int, str | None], list[str]] = {}
@@ -159,11 +181,11 @@ def _lines(
             told = (n - 1 if rule in TWICE else n) % POOL
             made = sample.record(told + (POOL if rule in REUSED else 0), rule)
             pieces[key] = words.line(made, n % POOL)
-        block.append(f"{sample.prefix}{number + 1}".join(pieces[key]))
+        block.append(words.between(n) + f"{sample.prefix}{number + 1}".join(pieces[key]))
         if len(block) == LINES_AT_ONCE:
             yield "".join(block).encode()
             block.clear()
-    yield "".join(block).encode()
+    yield "".join(block).encode() + words.footer()
 
 
 def _columns(sample: Sample, failing: list[str]) -> list[str]:
@@ -194,6 +216,14 @@ class _Words:
         """The header line."""
         return _csv_line([self._headers.get(name, name) for name in self._columns]).encode()
 
+    def footer(self) -> bytes:
+        """What stands after the last record."""
+        return b""
+
+    def between(self, number: int) -> str:
+        """What stands before the record of that number, from 0."""
+        return ""
+
     def line(self, record: Record, number: int) -> list[str]:
         """The record's line, cut where its number goes. The same number chooses the same among several labels."""
         return _csv_line([self._cell(name, record.get(name, ""), number) for name in self._columns]).split(N)
@@ -211,6 +241,51 @@ class _Words:
             labels = self._labels[name].get(value, [value])
             return labels[crc32(f"{self._seed}:{number}:{name}".encode()) % len(labels)]
         return str(value)
+
+
+class _Names(_Words):
+    """A record in the words of an agency as JSON: one object a line, or a list of them.
+
+    A header with a dot (``patient.birthDate``) is a name within an object.
+    """
+
+    def __init__(self, sample: Sample, columns: list[str]) -> None:
+        super().__init__(sample, columns)
+        self._is_list = sample.agreed.format == "json"
+        self._truths = {prop.name for prop in sample.feed.properties if prop.code_list == "yes_no"}
+
+    def header(self) -> bytes:
+        """The bracket of a list."""
+        return b"[\n" if self._is_list else b""
+
+    def footer(self) -> bytes:
+        """The bracket of a list."""
+        return b"\n]\n" if self._is_list else b""
+
+    def between(self, number: int) -> str:
+        """The comma of a list."""
+        return ",\n" if self._is_list and number else ""
+
+    def line(self, record: Record, number: int) -> list[str]:
+        """The record's object, cut where its number goes."""
+        document: dict[str, Any] = {}
+        for name in self._columns:
+            *around, last = self._headers.get(name, name).split(".")
+            inner = document
+            for each in around:
+                inner = inner.setdefault(each, {})
+            inner[last] = self._value(name, record.get(name, ""), number)
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        return (text + ("" if self._is_list else "\n")).split(json.dumps(N)[1:-1])
+
+    def _value(self, name: str, value: Any, number: int) -> Any:
+        if isinstance(value, list):
+            return [self._value(name, each, number) for each in value]
+        if name in self._truths and value in ("yes", "no"):
+            return value == "yes"
+        if isinstance(value, int):
+            return value
+        return self._cell(name, value, number) or None
 
 
 def labels_of(agreed: AgencyFeed, code_list: str, on: date) -> dict[str, list[str]]:

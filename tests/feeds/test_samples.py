@@ -19,6 +19,8 @@ from frontdoor.simulator.sample import sample_records
 SENDERS = (
     ("wearside_police", "police"),
     ("wearside_schools", "referral"),
+    ("wearside_health", "referral"),
+    ("wearside_partnership", "police"),
     ("wearside_council", "visit"),
     ("wearside_council", "cin_census"),
 )

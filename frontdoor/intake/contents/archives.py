@@ -23,6 +23,7 @@ import zlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -263,19 +264,19 @@ class _Stingy:
 def _by_the_list(file: IO[bytes]) -> list[tuple[str, Entry]] | None:
     """Return the entries that the list at the end names; None where there is no list that can be read."""
     try:
-        with zipfile.ZipFile(_Stingy(file)) as archive:  # type: ignore[arg-type]
+        with zipfile.ZipFile(_Stingy(file)) as archive:
             listed = archive.infolist()
     except (Unreadable, MemoryError, OSError):
         raise
     except Exception:
         return None  # the standard library has many errors for a list that is none
-    if listed and min(each.header_offset for each in listed):
+    if min((info.header_offset for info in listed), default=0):
         return None  # the list of an archive within this one, whose own was cut off
     if len(listed) > MOST_ENTRIES:
         raise Unreadable("archive_too_many")
     # Entries that share their bytes are the trick of a bomb; nobody's archive has any.
-    inside = sorted((each.header_offset, each.header_offset + _LOCAL.size + each.compress_size) for each in listed)
-    shares = any(end > after for (_, end), (after, _) in zip(inside, inside[1:], strict=False))
+    inside = sorted((info.header_offset, info.header_offset + _LOCAL.size + info.compress_size) for info in listed)
+    shares = any(end > after for (_, end), (after, _) in pairwise(inside))
     if shares:
         raise Unreadable("archive_bomb")
     found = []

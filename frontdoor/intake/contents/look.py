@@ -1,4 +1,4 @@
-"""Which members a file holds, and where; every member is read to its end once, so that no surprise is left for loading."""
+"""Which members a file holds, and where; an entry is read to its end once, so that no surprise is left for loading."""
 
 from __future__ import annotations
 

@@ -53,7 +53,9 @@ _SURROGATE = re.compile("[\ud800-\udfff\0]")
 _FALSE_END = "\0"
 
 # An object is a tuple of (name, value), a list is a list, all else is text, True, False or None.
-_DECODER = json.JSONDecoder(object_pairs_hook=tuple, parse_float=str, parse_int=str, parse_constant=str, strict=False)
+_DECODER: Any = json.JSONDecoder(
+    object_pairs_hook=tuple, parse_float=str, parse_int=str, parse_constant=str, strict=False
+)
 _scan = _DECODER.scan_once
 _text_only = {str}
 
