@@ -100,7 +100,7 @@ def deliveries(connection: Connection, delivery_ids: Collection[int]) -> list[De
                 ),
                 coalesce(members.reading ->> 'format', ''),
                 case
-                    when (select count(*) from intake.members as all_of_it where all_of_it.file_id = deliveries.file_id) > 1
+                    when (select count(*) from intake.members as every where every.file_id = deliveries.file_id) > 1
                         then (members.place ->> 'entry')::integer
                 end
             from intake.deliveries

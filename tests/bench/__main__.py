@@ -1,6 +1,6 @@
 """Run every benchmark and print one table. ``python -m tests.bench [name ...]`` runs some of them.
 
-Names: latency, load, judge, burst, beside. Each is a module with ``run(scratch: Path) -> list[Figure]``.
+Names: latency, load, formats, judge, burst, beside. Each is a module with ``run(scratch: Path) -> list[Figure]``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.bench import Figure
 
-ALL = ("latency", "burst", "beside", "load", "judge")
+ALL = ("latency", "burst", "beside", "load", "formats", "judge")
 
 
 def main(names: list[str]) -> int:

@@ -2,8 +2,8 @@
 
 What an archive says of itself is not believed: what comes out is counted, and ends at a limit (`MOST_BYTES`,
 `MOST_RATIO`, `MOST_ENTRIES`), and an entry is whole only when its data ends where it must and its checksum agrees. The
-name of an entry decides whether it is a file of the sender's or litter of an operating system, and is then forgotten: it
-is no path, no log line and no column.
+name of an entry decides whether it is a file of the sender's or litter of an operating system, and is then forgotten:
+it is no path, no log line and no column.
 
 `zipfile` reads the list at a zip's end, through a file that gives it no more than `MOST_LIST_BYTES`; a zip that is cut
 has none, and is then walked from its beginning, entry by entry. The data are read here: `zipfile` stops where the list
@@ -32,7 +32,7 @@ from frontdoor.intake.reasons import Unreadable
 BLOCK_BYTES = 2**20
 # All bounds as of 2026-11. A million police records are 1 GB; no sender's month comes near four.
 MOST_BYTES = 4 * 2**30
-# Deflate gives up to 1032 bytes for one. Text of many equal columns was measured at 60; only what says nothing gives more.
+# Deflate gives up to 1032 bytes for one. Records of text give 5 to 30; only what says nothing gives more.
 MOST_RATIO = 200
 # So much may come out whatever the ratio: a page of blanks is small and harmless.
 FREE_BYTES = 16 * 2**20
@@ -218,7 +218,7 @@ class Stream(io.RawIOBase):
                 pass
             return self._at
         if self._whole is None:
-            at, whole = self._at, tempfile.TemporaryFile()
+            at, whole = self._at, tempfile.TemporaryFile()  # noqa: SIM115 (closed with the stream)
             for block in blocks(self._path, self._entry):
                 whole.write(block)
             whole.seek(at)

@@ -41,6 +41,8 @@ def _told_by_bytes(content: Content, agreed: str) -> tuple[str, bool]:
     if _LIST.match(text):
         return "json", False
     if _OBJECT.match(text):
+        if len(lines) == 1 and len(sample) == SAMPLE_BYTES and agreed == "jsonl":
+            return "jsonl", False  # one line that is longer than what we look at
         return _of_objects(lines), len(lines) == 1
     # The first line may be damaged, or a note; records below it tell what was meant.
     if agreed in ("json", "jsonl") and any(map(_OBJECT.match, lines)):
