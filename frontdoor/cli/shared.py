@@ -35,6 +35,9 @@ def describe_file(document: dict[str, Any]) -> Iterator[str]:
     copy_of = f" of file {document['duplicate_of']}" if document["duplicate_of"] else ""
     yield f"file {document['file_id']}: {document['status']}{copy_of}{because}"
     for delivery in document["deliveries"]:
+        if delivery["reason"] and len(document["deliveries"]) > 1:
+            yield f"  delivery {delivery['delivery_id']}, part {delivery['member_no']}: {delivery['reason']}"
+            continue
         findings = ", ".join(f"{count} {severity}" for severity, count in delivery["findings"].items())
         yield (
             f"  delivery {delivery['delivery_id']} {delivery['agency_code']}/{delivery['feed']}: {delivery['status']},"

@@ -42,7 +42,13 @@ def _load(database: Database, house: House, path: Path, agency: str, source: str
 
 @pytest.mark.parametrize(
     ("agency", "feed"),
-    [("wearside_police", "police"), ("wearside_schools", "referral"), ("wearside_council", "visit")],
+    [
+        ("wearside_police", "police"),
+        ("wearside_schools", "referral"),
+        ("wearside_council", "visit"),
+        ("wearside_health", "referral"),
+        ("wearside_partnership", "police"),
+    ],
 )
 def test_good_sample_of_an_agency_is_loaded_without_a_finding(
     database: Database, house: House, tmp_path: Path, agency: str, feed: str

@@ -161,6 +161,18 @@ def test_protected_facts_are_restricted(house: House) -> None:
         (
             "visit/agencies/wearside_council.yaml",
             "    format: csv",
+            "    format: spreadsheet",
+            "format: expected one of csv, json, jsonl, xml, xlsx",
+        ),
+        (
+            "police/agencies/wearside_partnership.yaml",
+            "archive: zip",
+            "archive: rar",
+            "archive: expected one of none, gz, zip",
+        ),
+        (
+            "visit/agencies/wearside_council.yaml",
+            "    format: csv",
             "    waived_rules: [VIS-900]\n    format: csv",
             "VIS-900",
         ),

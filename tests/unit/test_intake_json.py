@@ -258,7 +258,7 @@ def test_what_stands_around_a_list_of_records_holds_for_each() -> None:
         },
     ]  # fmt: skip
     for empty in ("[]", "{}\n[]", '{"records": []}', '{"extract_as_of": "2026-03-01", "records": []}'):
-        records, reader = read(empty)
+        records, _reader = read(empty)
         assert [each for each in records if set(each) - {"_no", "_extra"}] == []
     assert found(read("[]")[1])[0] == [(0, "FIL-001")]
 

@@ -40,6 +40,16 @@ def test_a_form_that_means_two_codes_means_none() -> None:
     assert (codes["Not known"], codes["not-known"]) == ("1", "2")
 
 
+def test_truth_values_are_yes_and_no_unless_the_agency_agreed_otherwise() -> None:
+    yes_no = {"yes": "Yes", "no": "No", "not_known": "Not known"}
+    assert {label: json.loads(code_map(yes_no, {}))[label] for label in ("true", "false")} == {
+        "true": "yes",
+        "false": "no",
+    }
+    assert json.loads(code_map(yes_no, {"TRUE": "no"}))["true"] == "no"
+    assert "true" not in json.loads(code_map({"yes": "Yes", "unsafe": "Unsafe"}, {}))
+
+
 def test_quotes_are_doubled() -> None:
     assert literal("it's") == "'it''s'"
     assert identifier('a"b') == '"a""b"'

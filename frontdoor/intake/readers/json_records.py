@@ -57,7 +57,6 @@ _DECODER: Any = json.JSONDecoder(
     object_pairs_hook=tuple, parse_float=str, parse_int=str, parse_constant=str, strict=False
 )
 _scan = _DECODER.scan_once
-_text_only = {str}
 
 Pairs = Sequence[tuple[str, Any]]
 
@@ -138,7 +137,7 @@ class JsonReader:
                 if not text:
                     continue
                 try:
-                    yield self._row(line_no, line_no, _record_of(text), has_nul="\\u0000" in text)
+                    yield self._row(line_no, line_no, _record_of(text), has_nul="\\" in text and "\\u0000" in text)
                 except _Broken as broken:
                     first_fault = first_fault or broken.code
                     self.tally.letter(line_no, broken.code)
@@ -191,13 +190,15 @@ class JsonReader:
                 if value != "" and value is not None:
                     _keep(extra, label, _plain(value))
         cells = plan.known(values)
-        if set(map(type, cells)) != _text_only:
+        try:
+            joined = _FALSE_END.join(cells)
+        except TypeError:  # asking every cell first would take as long as all the rest
             cells = tuple(
                 cell if cell.__class__ is str else self._cell(name, cell, extra)
                 for name, cell in zip(self._properties, cells, strict=True)
             )
+            joined = _FALSE_END.join(cells)
         self.tally.loaded += 1
-        joined = _FALSE_END.join(cells)
         body: bytes | None = None
         if not has_nul or joined.count(_FALSE_END) == len(cells) - 1:
             if '"' in joined:
@@ -294,7 +295,7 @@ def _getter(places: list[int]) -> Any:
 
 def _record_of(text: str) -> Pairs:
     """Return the record that a line is; raise `_Broken` for what is none."""
-    if text.count("[") + text.count("{") > DEEPEST and _depth(text) > DEEPEST:
+    if _is_too_deep(text):
         raise _Broken("json_too_deep")
     try:
         value, end = _scan(text, 0)
@@ -305,6 +306,13 @@ def _record_of(text: str) -> Pairs:
     if not isinstance(value, tuple):
         raise _Broken("json_no_record")
     return value
+
+
+def _is_too_deep(text: str) -> bool:
+    # Most records are flat, and to find no bracket is quicker than to count them.
+    if text.find("[") < 0 and text.find("{", 1) < 0:
+        return False
+    return text.count("[") + text.count("{") > DEEPEST and _depth(text) > DEEPEST
 
 
 def _depth(text: str) -> int:
@@ -380,8 +388,7 @@ class _Text:
             value, end = _scan(self.held, self.at)
         except (ValueError, StopIteration, RecursionError):
             return None
-        text = self.held[self.at : end]
-        if text.count("[") + text.count("{") > DEEPEST and _depth(text) > DEEPEST:
+        if _is_too_deep(self.held[self.at : end]):
             return None
         return value, end
 
@@ -424,8 +431,7 @@ class _Text:
             # A number that ends with the text held may go on.
             if end == len(self.held) and self.held[end - 1] not in ']}"' and self.more():
                 continue
-            text = self.held[self.at : end]
-            if text.count("[") + text.count("{") > DEEPEST and _depth(text) > DEEPEST:
+            if _is_too_deep(self.held[self.at : end]):
                 raise _Broken("json_too_deep")
             self.at = end
             return value
