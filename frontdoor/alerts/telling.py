@@ -176,7 +176,8 @@ def _row_label(house: House, delivery: facts.Delivery) -> tuple[str, int]:
     """Return how the sender finds a record again: its spreadsheet counts the header as row 1; a return has no rows."""
     if delivery.format == "jsonl":
         return "Lines of your file", 0
-    if delivery.source in house.layouts or delivery.format == "json":
+    layout = house.layouts.get(delivery.source)
+    if (layout and not layout.lists) or delivery.format == "json":
         return "Records of your file, counted from the top", 0
     return "Rows of your file", 1
 

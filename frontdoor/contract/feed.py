@@ -108,6 +108,7 @@ def _property(node: Node) -> model.Property:
         code_list=code_list,
         is_technical=custom.flag("technical"),
         description=node.text("description"),
+        is_cut=custom.flag("cutFraction"),
     )
 
 

@@ -167,6 +167,15 @@ def _of_layout(layout: Layout, house: House) -> Iterator[str]:
             yield f"{place}: expected a feed, found none of that name"
             continue
         names = {prop.name for prop in house.feeds[code].properties}
-        named: dict[str, Any] = {**mapping["fields"], **(mapping.get("constants") or {})}
+        named: dict[str, Any] = {**mapping.get("fields", {}), **(mapping.get("constants") or {})}
         for name in sorted(set(named) - names):
             yield f"{place}: {name}: expected a property of {code}"
+    for code, count in Counter(each.code for each in layout.lists).items():
+        if count > 1:
+            yield f"layouts/{layout.code}.yaml: lists: {code}: used by {count} lists: give each a code of its own"
+    for each in layout.lists:
+        place = f"layouts/{layout.code}.yaml: lists[{each.code}]"
+        feed = house.feeds.get(each.feed or "")
+        known = {prop.name for prop in feed.properties} if feed else set()
+        for name in sorted(each.carried - known):
+            yield f"{place}: {name}: expected a property of {each.feed or 'the feed that the list names'}"

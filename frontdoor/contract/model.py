@@ -39,6 +39,8 @@ class Property:
     code_list: str | None
     is_technical: bool
     description: str
+    # A whole number of which a decimal fraction may be cut off, as of years of age: 6.9 is six.
+    is_cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,8 +151,34 @@ class AgencyFeed:
 
 
 @dataclass(frozen=True)
+class LayoutList:
+    """One list (sheet) of a published workbook; `feed`: which its rows go to, or None: they are only counted.
+
+    `names`: what the sheet may be called. `headers`: header -> property; `beside`: headers that no property has, kept
+    with the record. `constants`: properties that are the same for all rows; `composed`: properties put together of
+    cells, as text with headers in braces, blank where one of the cells is.
+    """
+
+    code: str
+    feed: str | None
+    names: tuple[str, ...]
+    headers: Mapping[str, str]
+    beside: tuple[str, ...]
+    constants: Mapping[str, str]
+    composed: Mapping[str, str]
+
+    @property
+    def carried(self) -> frozenset[str]:
+        """The properties that its rows can have."""
+        return frozenset((*self.headers.values(), *self.constants, *self.composed))
+
+
+@dataclass(frozen=True)
 class Layout:
-    """A published format that supplies one or more feeds. `mapping`: feed -> where its records and fields are."""
+    """A published format that supplies one or more feeds. `mapping`: feed -> where its records and fields are.
+
+    A workbook's mapping has no record and fields: its `lists` say which sheet goes where.
+    """
 
     code: str
     title: str
@@ -158,6 +186,17 @@ class Layout:
     format: str
     mapping: Mapping[str, Mapping[str, Any]]
     timezone: str
+    lists: tuple[LayoutList, ...] = ()
+
+    def list_called(self, code: str) -> LayoutList | None:
+        """The list of that code."""
+        return next((each for each in self.lists if each.code == code), None)
+
+    def carried(self, feed: str) -> frozenset[str]:
+        """The properties of a feed that it can supply, by any of its lists."""
+        mapping = self.mapping[feed]
+        carried = frozenset((*mapping.get("fields", {}), *mapping.get("constants", {})))
+        return carried.union(*(each.carried for each in self.lists if each.feed == feed))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ An agency file holds differences only, as dated versions. What a published layou
 from the layout; the agency's own wins where both say something.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from types import MappingProxyType
@@ -32,7 +33,8 @@ def parse_agency(document: Node) -> model.Agency:
 def parse_layout(document: Node) -> model.Layout:
     """The layout that a file of `expectations/layouts/` describes."""
     feeds = document.mapping("feeds")
-    for code in feeds.value:
+    lists = tuple(_list(node, feeds) for node in document.nodes("lists", "list"))
+    for code in feeds.value if not lists else ():
         record = feeds.mapping(code)
         record.text("record")
         record.text_mapping("fields")
@@ -43,7 +45,33 @@ def parse_layout(document: Node) -> model.Layout:
         format=document.word("format", model.FORMATS),
         mapping=MappingProxyType({code: MappingProxyType(feeds.mapping(code).value) for code in feeds.value}),
         timezone=document.zone("timezone"),
+        lists=lists,
     )
+
+
+def _list(node: Node, feeds: Node) -> model.LayoutList:
+    feed = node.optional_text("feed")
+    if feed is not None and feed not in feeds.value:
+        raise node.wrong("feed", f"one of {', '.join(feeds.value)}, or none")
+    names = node.texts("names")
+    if not names:
+        raise node.wrong("names", "what the sheet is called")
+    listed = model.LayoutList(
+        code=node.text("list"),
+        feed=feed,
+        names=names,
+        headers=MappingProxyType(node.text_mapping("headers")),
+        beside=node.texts("beside"),
+        constants=MappingProxyType(node.text_mapping("constants")),
+        composed=MappingProxyType(node.text_mapping("composed")),
+    )
+    known = {model.normalised(header) for header in (*listed.headers, *listed.beside)}
+    for name, text in listed.composed.items():
+        for header in re.findall(r"{([^}]*)}", text):
+            if model.normalised(header) not in known:
+                place = f"{node.file}: {node.place}.composed.{name}"
+                raise ContractError(f"{place}: expected a header of the list in braces, found {header}")
+    return listed
 
 
 def parse_agency_feeds(

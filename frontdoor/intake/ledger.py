@@ -46,7 +46,7 @@ class Part:
     """A member of a file, where it stands there, and the feed that reads it under these versions (or none).
 
     member_name: our own word for it; what the sender calls it may name a child. refusal: why nothing of it can be read.
-    size_bytes: its own length, where it is not the file's.
+    size_bytes: its own length, where it is not the file's. records: how many it holds, where no feed reads it.
     """
 
     member_no: int
@@ -57,6 +57,7 @@ class Part:
     agency_version: str | None
     refusal: str | None = None
     size_bytes: int | None = None
+    records: int | None = None
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,11 @@ def add_members(cursor: Cursor, file_id: int, parts: Sequence[Part]) -> None:
     """Write down the parts of a file: what each is called by us, and which feed reads it."""
     execute_values(
         cursor,
-        "insert into intake.members (file_id, member_no, member_name, feed, place) values %s",
-        [(file_id, part.member_no, part.member_name, part.feed, Json(dict(part.place))) for part in parts],
+        "insert into intake.members (file_id, member_no, member_name, feed, place, record_count) values %s",
+        [
+            (file_id, part.member_no, part.member_name, part.feed, Json(dict(part.place)), part.records)
+            for part in parts
+        ],
     )
 
 

@@ -23,10 +23,11 @@ from frontdoor import clock, database
 from frontdoor.contract import House
 from frontdoor.intake import archive, duplicate, ledger, members
 from frontdoor.intake.content import Content, Place
-from frontdoor.intake.readers import forms, headers
+from frontdoor.intake.readers import forms
 from frontdoor.intake.readers.delimited import DelimitedReader
 from frontdoor.intake.readers.json_records import JsonReader
 from frontdoor.intake.readers.rows import Lineage, Reader, Row, Tally
+from frontdoor.intake.readers.workbook import WorkbookReader
 from frontdoor.intake.readers.xml_layout import XmlReader
 from frontdoor.intake.reasons import Unreadable
 from frontdoor.settings import Settings
@@ -48,6 +49,7 @@ class _Delivery:
     delivery_id: int
     file_id: int
     member_no: int
+    member_name: str
     agency: str
     source: str
     feed: str
@@ -105,7 +107,8 @@ def _find(cursor: Cursor, delivery_id: int) -> _Delivery | None:
     cursor.execute(
         """
         select
-            deliveries.delivery_id, deliveries.file_id, deliveries.member_no, deliveries.agency_code,
+            deliveries.delivery_id, deliveries.file_id, deliveries.member_no,
+            coalesce(members.member_name, ''), deliveries.agency_code,
             deliveries.source, deliveries.feed, deliveries.contract_version, deliveries.status,
             deliveries.received_at, files.sha256_stored, coalesce(members.place, '{}')
         from intake.deliveries
@@ -160,13 +163,22 @@ def _reader(settings: Settings, house: House, delivery: _Delivery) -> Reader:
     if layout is not None and layout.format == "xml":
         return XmlReader(content, layout.mapping[delivery.feed], lineage)
     agreed = members.agreed_on(house, delivery.agency, delivery.source, delivery.feed, delivery.received_at)
-    properties = house.feeds[delivery.feed].properties
-    words = headers.vocabulary(properties, agreed.headers if agreed else {})
-    form = forms.form_of(content, agreed.format if agreed else "")
+    words = members.vocabulary(
+        house, delivery.agency, delivery.source, delivery.feed, delivery.member_name, delivery.received_at
+    )
+    is_sheet = "sheet" in delivery.place
+    form = (
+        forms.Form("xlsx", not agreed or agreed.format == "xlsx")
+        if is_sheet
+        else forms.form_of(content, agreed.format if agreed else "")
+    )
     reader: Reader
-    if form.name in ("json", "jsonl"):
+    if is_sheet:
+        reader = WorkbookReader(content, words, lineage, members.composed(house, delivery.source, delivery.member_name))
+    elif form.name in ("json", "jsonl"):
         separator = agreed.list_separator if agreed else ";"
         is_lines = form.name == "jsonl"
+        properties = house.feeds[delivery.feed].properties
         reader = JsonReader(content, words, lineage, properties, separator=separator, is_lines=is_lines)
     else:
         reader = DelimitedReader(content, words, lineage)

@@ -164,6 +164,8 @@ def _write_down(connection: Connection, settings: Settings, house: House, taken:
             _add_letter(cursor, file_id, None, refusal or UNREADABLE, ledger.ENGINEER_ROLE)
         told: list[Place] = []
         for part in () if original else parts:
+            if part.feed is None:
+                continue
             delivery_id = ledger.add_delivery(cursor, file_id, written, part)
             # One letter for a member, however many feeds would have read it.
             if part.refusal and part.place not in told:

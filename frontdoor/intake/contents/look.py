@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
-from frontdoor.intake.content import Content, Place
-from frontdoor.intake.contents import archives, probe
+from frontdoor.intake.content import Content
+from frontdoor.intake.contents import archives, probe, workbook
+from frontdoor.intake.contents.member import Member
 from frontdoor.intake.reasons import Unreadable
-
-
-@dataclass(frozen=True)
-class Member:
-    """Something in a file that can hold records; `refusal`: why nothing of it can be read (a key of the reasons).
-
-    size_bytes: its own length where that is known and not the file's.
-    """
-
-    place: Place
-    refusal: str | None = None
-    size_bytes: int | None = None
 
 
 def look_into(path: Path, form: str | None) -> list[Member]:
@@ -63,6 +52,8 @@ def _entries_of(path: Path, form: str | None) -> list[Member]:
 
 def _members_at(content: Content, kind: str | None, form: str | None, size: int | None) -> list[Member]:
     """Return the members at a place that is no archive: one, or the sheets of a workbook."""
+    if form != "xml" and (sheets := workbook.members_of(content)):
+        return [replace(each, size_bytes=size) for each in sheets]
     if kind in ("workbook", "office"):
         return [Member(content.place, "archive", size)]
     return [Member(content.place, probe.refusal(content, form), size)]

@@ -8,7 +8,7 @@ known, the first line does, in the dialect under which the first records agree o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from frontdoor.intake.readers.grammar import Grammar
@@ -47,13 +47,18 @@ class Dialect:
 
         In doubt it is: headers kept as a record are a line more in triage, a record taken for headers is a child lost.
         """
-        cells = [cell.strip() for cell in self.header]
-        return len(set(cells)) < len(cells) or any(
-            len(cell) > LONGEST_HEADER
-            or sum(map(str.isdigit, cell)) > MOST_HEADER_DIGITS
-            or _DATUM.fullmatch(cell) is not None
-            for cell in cells
-        )
+        return may_be_data(self.header)
+
+
+def may_be_data(first: Sequence[str]) -> bool:
+    """Tell whether the cells of a first record may be data and no headers."""
+    cells = [cell.strip() for cell in first]
+    return len(set(cells)) < len(cells) or any(
+        len(cell) > LONGEST_HEADER
+        or sum(map(str.isdigit, cell)) > MOST_HEADER_DIGITS
+        or _DATUM.fullmatch(cell) is not None
+        for cell in cells
+    )
 
 
 def of_sample(sample: str, is_known: Callable[[str], bool]) -> Dialect:

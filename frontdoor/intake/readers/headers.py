@@ -28,6 +28,8 @@ class Columns:
     properties: tuple[str | None, ...]
     labels: tuple[str, ...]
     faults: tuple[str, ...]
+    # The headers as they are compared; none where they were numbered.
+    words: tuple[str, ...] = ()
 
     @property
     def is_exact(self) -> bool:
@@ -46,6 +48,8 @@ class Vocabulary:
 
     words: Mapping[str, str]
     required: tuple[str, ...]
+    # Headers that a layout has and no property: they are kept, and nobody is told of them.
+    beside: frozenset[str] = frozenset()
 
     def property_of(self, header: str) -> str | None:
         """Return the property that a header means."""
@@ -67,7 +71,7 @@ class Vocabulary:
                     seen[label] += 1
                 label = f"{label}#{seen[label]}"
                 name = None
-            elif name is None and header.strip():
+            elif name is None and header.strip() and normalised(header) not in self.beside:
                 faults[UNKNOWN] = None
             names.append(name)
             labels.append(label)
@@ -75,7 +79,7 @@ class Vocabulary:
             faults = {NONE_RECOGNISED: None, **{key: None for key in faults if key == TWICE}}
         elif set(self.required) - set(names):
             faults[MISSING] = None
-        return Columns(tuple(names), tuple(labels), tuple(faults))
+        return Columns(tuple(names), tuple(labels), tuple(faults), tuple(map(normalised, headers)))
 
 
 def vocabulary(properties: Sequence[Property], agency_headers: Mapping[str, str]) -> Vocabulary:

@@ -37,7 +37,7 @@ def value(each: Property, dialect: Dialect) -> str:
     if each.kind == "code":
         return _code(sent, each, dialect)
     if each.kind == "integer":
-        return f"reading.whole_number({sent})"
+        return f"reading.{'completed' if each.is_cut else 'whole_number'}({sent})"
     if each.kind == "date":
         return f"reading.day({sent})"
     if each.kind == "timestamp":

@@ -157,8 +157,7 @@ def _let_the_planner_know(cursor: Cursor, batch: Batch, condition: str) -> None:
 
 def _reading(house: House, batch: Batch, how: Dialect, condition: str) -> str:
     layout = house.layouts.get(batch.source)
-    place = layout.mapping[batch.feed.code] if layout else {}
-    carried = {*place.get("fields", {}), *place.get("constants", {})} if layout else None
+    carried = layout.carried(batch.feed.code) if layout else None
     kind = _kind_of(house, batch)
     spelled = letters(batch.feed, carried, is_public=kind == "public", on=batch.on)
     return statement.reading(batch.feed, kind, how, spelled, condition)
