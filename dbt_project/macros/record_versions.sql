@@ -343,13 +343,17 @@
     {%- if is_snapshot %}
 
     latest_extracts as (
-        select
-            deliveries.agency_code,
-            deliveries.source,
-            max(deliveries.delivery_id) as delivery_id
-        from {{ deliveries }} as deliveries
-        where deliveries.feed = '{{ feed }}' and deliveries.published_at is not null and deliveries.records_loaded > 0
-        group by deliveries.agency_code, deliveries.source
+        -- A workbook or an archive supplies a feed by several deliveries: together they are one extract.
+        select files.delivery_id
+        from (
+            select
+                deliveries.delivery_id,
+                deliveries.file_id,
+                max(deliveries.file_id) over (partition by deliveries.agency_code, deliveries.source) as latest_file_id
+            from {{ deliveries }} as deliveries
+            where deliveries.feed = '{{ feed }}' and deliveries.published_at is not null and deliveries.records_loaded > 0
+        ) as files
+        where files.file_id = files.latest_file_id
     ),
 
     in_latest_extract as (

@@ -57,7 +57,7 @@ def of_number(stored: str, kind: str | None, is_1904: bool) -> str:
         number = float(stored)
     except ValueError:
         return stored
-    if not isfinite(number) or len(stored) > LONGEST_NUMBER:
+    if not isfinite(number) or len(stored) > LONGEST_NUMBER or "_" in stored:
         return stored
     return _plain(stored, number) if kind is None else _of_days(number, kind, is_1904) or _plain(stored, number)
 
@@ -98,12 +98,12 @@ def _of_days(number: float, kind: str, is_1904: bool) -> str | None:
         return None
     days = floor(number)
     milliseconds = round((number - days) * DAY_MILLISECONDS)
-    if milliseconds == DAY_MILLISECONDS:
-        days, milliseconds = days + 1, 0
     if kind == ELAPSED:
         return _clock(milliseconds, hours=24 * days)
     if kind == TIME and days == 0:
-        return _clock(milliseconds)
+        return _clock(min(milliseconds, DAY_MILLISECONDS - 1))
+    if milliseconds == DAY_MILLISECONDS:
+        days, milliseconds = days + 1, 0
     day = _day(days, is_1904)
     if day is None:
         return None

@@ -43,7 +43,7 @@ LONGEST_TAG = 2**21
 # Shared strings beyond these are kept in a file that has no name.
 NEAR_STRINGS, NEAR_CHARACTERS = 200_000, 16 * 2**20
 _END, _END_64 = b"PK\x05\x06", b"PK\x06\x07"
-_ROOT = re.compile(rb"<(?:\w+:)?workbook[\s>]")
+_ROOT = re.compile(rb"<(?:\w+:)?workbook[\s/>]")
 Start = Callable[[str, dict[str, str]], None]
 
 
@@ -179,7 +179,8 @@ class Book:
         """Return the shared strings, read when they are first asked for."""
         if self._strings is None:
             self._strings = Strings()
-            if part := self._by_kind.get("sharedStrings"):
+            part = self._by_kind.get("sharedStrings", "")
+            if part.lower() in self._package.names:
                 self._strings.read(self._package, part)
         return self._strings
 

@@ -27,7 +27,7 @@ MOST_ROWS, MOST_COLUMNS = 2**20, 2**14
 # What a cell counts for besides its text, where a row is measured.
 CELL_LENGTH = 8
 # The headers stand among so many rows that say something, and so many bytes, or nowhere.
-TOP_ROWS, TOP_BYTES = 200, 2**24
+TOP_ROWS, TOP_BYTES = 200, 2**22
 _BLANKS = str.maketrans("\u00a0\u2007\u202f", "   ")
 _IS_BLANK = re.compile("[\u00a0\u2007\u202f]")
 # What a spreadsheet would run if the text were pasted into one; not a number, a telephone number or a bullet.
@@ -290,7 +290,7 @@ class _Parsed:
             number = found.get("r", "")
             stated = int(number) if number.isdecimal() and len(number) < 8 else 0
             self._row_no = stated if self._row_no < stated <= MOST_ROWS else self._row_no + 1
-            self._cells, self._faults, self._formulas, self._row_length, self._at = [], set(), {}, 0, -1
+            self._row_length, self._at = 0, -1
 
     def data(self, text: str) -> None:
         if self._is_open:
@@ -313,7 +313,8 @@ class _Parsed:
             if is_long or self._cells or self._formulas:
                 cells = None if is_long else self._cells
                 self._ready.append(SheetRow(self._row_no, cells, tuple(sorted(self._faults)), self._formulas))
-            self._cells = []
+                self._cells, self._formulas = [], {}
+                self._faults.clear()
 
     def _position(self, reference: str | None) -> int:
         """The column of a reference, from 0; the next one where there is none, or none that goes forward."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from frontdoor.contract import Feed, Property
-from frontdoor.quality.reading import columns
+from frontdoor.quality.reading import columns, serial_numbers
 from frontdoor.quality.reading.columns import Dialect
 from frontdoor.quality.reading.formats import iso_order
 from frontdoor.quality.reading.labels import identifier, literal
@@ -109,7 +109,12 @@ def _digest(parts: list[str]) -> str:
 def _in_iso_order(each: Property, dialect: Dialect) -> str:
     is_stamp = each.kind == "timestamp"
     formats = dialect.timestamp_formats if is_stamp else dialect.date_formats
-    return iso_order(_q(each), formats, dialect.received_year, with_time=is_stamp)
+    return serial_numbers.read_as_days(
+        _q(each),
+        iso_order(_q(each), formats, dialect.received_year, with_time=is_stamp),
+        dialect.received_year,
+        is_stamp,
+    )
 
 
 def _replaced(names: list[str], by: dict[str, str]) -> list[str]:
