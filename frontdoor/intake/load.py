@@ -167,11 +167,8 @@ def _reader(settings: Settings, house: House, delivery: _Delivery) -> Reader:
         house, delivery.agency, delivery.source, delivery.feed, delivery.member_name, delivery.received_at
     )
     is_sheet = "sheet" in delivery.place
-    form = (
-        forms.Form("xlsx", not agreed or agreed.format == "xlsx")
-        if is_sheet
-        else forms.form_of(content, agreed.format if agreed else "")
-    )
+    wanted = agreed.format if agreed else ""
+    form = forms.Form("xlsx", wanted == "xlsx") if is_sheet else forms.form_of(content, wanted)
     reader: Reader
     if is_sheet:
         reader = WorkbookReader(content, words, lineage, members.composed(house, delivery.source, delivery.member_name))

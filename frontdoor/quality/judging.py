@@ -75,7 +75,7 @@ def _conclude(connection: Connection, house: House, feed: Feed, delivery_ids: Se
 
 def _finish(cursor: Cursor, house: House, feed: Feed, deliveries: Sequence[Delivery], counts: Counts) -> None:
     delivery_ids = [each.delivery_id for each in deliveries]
-    findings.let_the_planner_know(cursor, sum(failed for _, failed in counts.values()))
+    findings.let_the_planner_know(cursor, sum(said[1] for said in counts.values() if said))
     results.write(cursor, house, feed, deliveries, counts)
     if counts:
         findings.mark_persisting(cursor, delivery_ids)
