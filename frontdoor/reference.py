@@ -168,10 +168,27 @@ def _written(found: re.Match[str], on: date) -> str:
     listed = codes_with(name, attribute, on) if attribute else tuple(code_rows(name, on))
     if what == "dates":
         return f"array[{', '.join(f'date {_quoted(each)}' for each in listed)}]"
-    if what in ("openings", "words"):
-        either = "|".join(NOT_PLAIN.sub(BACKSLASHED, each) for each in listed)
-        return _quoted(f"^({either})" if what == "openings" else rf"\m({either})\M")
+    if what == "openings":
+        return _quoted(f"^({'|'.join(NOT_PLAIN.sub(BACKSLASHED, each) for each in listed)})")
+    if what == "words":
+        return _quoted(rf"\m{_any_of(listed)}\M")
     return f"array[{', '.join(map(_quoted, listed))}]::text[]"
+
+
+def _any_of(words: tuple[str, ...]) -> str:
+    """A regular expression of any of the words, what they begin with alike written once.
+
+    Postgres works a pattern out anew for each text, so a short one halves the time.
+    """
+    after: dict[str, list[str]] = {}
+    for word in words:
+        if word:
+            after.setdefault(word[0], []).append(word[1:])
+    ways = [NOT_PLAIN.sub(BACKSLASHED, first) + _any_of(tuple(rest)) for first, rest in after.items()]
+    if not ways:
+        return ""
+    either = ways[0] if len(ways) == 1 and "" not in words else f"(?:{'|'.join(ways)})"
+    return f"{either}?" if "" in words else either
 
 
 def _quoted(text: str) -> str:

@@ -1,5 +1,6 @@
 """Constants are dated rows: asked for on a day, written into SQL, counted in working days."""
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -64,9 +65,18 @@ def test_an_opening_is_text_and_no_pattern(seeds: Path) -> None:
     assert reference.expand("t ~ {openings:opening}", ON) == "t ~ '^(o\\''clock\\.)'"
 
 
-def test_a_word_is_text_and_stands_alone(seeds: Path) -> None:
-    assert reference.expand("t ~ {words:mood}", ON) == r"t ~ '\m(calm|wild)\M'"
-    assert reference.expand("t ~ {words:opening}", ON) == r"t ~ '\m(o\''clock\.)\M'"
+def test_a_word_is_looked_for_as_a_whole(seeds: Path) -> None:
+    assert reference.expand("t ~ {words:opening}", ON) == "t ~ '\\mo\\''clock\\.\\M'"
+
+
+@pytest.mark.parametrize("word", reference.codes("serious_word", date(2026, 3, 12)))
+def test_each_word_of_a_list_is_found_and_no_part_of_it(word: str) -> None:
+    listed = set(reference.codes("serious_word", date(2026, 3, 12)))
+    sought = reference.expand("{words:serious_word}", date(2026, 3, 12)).strip("'")
+    sought = sought.replace(r"\m", r"\b").replace(r"\M", r"\b")
+    assert re.search(sought, f"there was {word}, they said")
+    for other in {word[:-1], f"{word}z", f"z{word}"} - listed:
+        assert not re.search(sought, f"there was {other}, they said"), other
 
 
 def test_an_attribute_that_no_code_has_is_named(seeds: Path) -> None:
