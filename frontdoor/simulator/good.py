@@ -18,6 +18,15 @@ N = "\x00"
 
 # What is different in a contact by another kind of agency than a school.
 BY_KIND: Mapping[str, Record] = {
+    "housing": {
+        "source_code": "4",
+        "sender_service": "Wearside Housing, tenancy support",
+        "sender_role": "Housing officer",
+        "event_place": "at home",
+        "child_location_now": "at home",
+        "child_with_now": "mother",
+        "immediate_action": "Stayed until the other adult had left and the door was mended.",
+    },
     "health": {
         "source_code": "3B",
         "sender_service": "Wearside Health Visiting",

@@ -25,6 +25,7 @@ from frontdoor.contract import AgencyFeed, Feed, House
 from frontdoor.simulator.broken import AFTER_THE_GOOD, BREAKS, GONE, PAIRED, REUSED, SHARED, TWICE, Sent
 from frontdoor.simulator.good import BY_KIND, GOOD, N, Record
 from frontdoor.simulator.layout import write_xml
+from frontdoor.simulator.workbook import python_format, write_workbook
 
 POOL = 2000
 LINES_AT_ONCE = 5000
@@ -118,6 +119,9 @@ def write_sample(
 
 def _write(file: IO[bytes], sample: Sample, blocks: Iterator[bytes]) -> None:
     """Write a file, packed as the agency packs it."""
+    if sample.agreed.format == "xlsx":
+        write_workbook(file, sample.feed, sample.agreed, blocks)
+        return
     if sample.agreed.archive == "zip":
         entry = zipfile.ZipInfo(f"{sample.source}.{sample.agreed.format}", ZIP_DAY)
         entry.compress_type = zipfile.ZIP_DEFLATED
@@ -297,13 +301,6 @@ def labels_of(agreed: AgencyFeed, code_list: str, on: date) -> dict[str, list[st
         for code, label in reference.codes(code_list, on).items():
             labels.setdefault(code, [label])
     return labels
-
-
-def python_format(words: str) -> str:
-    """`strftime`'s form of a format in the words of `to_date`."""
-    for word, mark in (("YYYY", "%Y"), ("HH24", "%H"), ("MM", "%m"), ("MI", "%M"), ("DD", "%d"), ("SS", "%S")):
-        words = words.replace(word, mark)
-    return words
 
 
 def _csv_line(cells: list[str]) -> str:

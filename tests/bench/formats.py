@@ -1,4 +1,4 @@
-"""The same police records as CSV, JSON lines and XML: how quickly each is taken and loaded, beside CSV.
+"""The same police records as CSV, JSON lines, XML and XLSX: how quickly each is taken and loaded, beside CSV.
 
 Quick by default: 100,000 records (BENCH_RECORDS). Each format is loaded between two loads of the CSV, whose mean counts,
 so that a change of load on the machine favours neither. Another format is a line in ``FORMATS`` and a function that
@@ -50,10 +50,23 @@ def write_xml(path: Path, names: list[str], table: Table) -> None:
         file.write("</Notices>\n")
 
 
+def write_xlsx(path: Path, names: list[str], table: Table) -> None:
+    """Write one sheet, every value a text, with strings that cells share as spreadsheets have them."""
+    import xlsxwriter
+
+    with xlsxwriter.Workbook(str(path)) as book:
+        sheet = book.add_worksheet()
+        for row, cells in enumerate((names, *table)):
+            for column, cell in enumerate(cells):
+                if cell:
+                    sheet.write_string(row, column, cell)
+
+
 # format -> (the folder it lands in, how it is written, what share of CSV's rate it must have)
 FORMATS: dict[str, tuple[str, Callable[[Path, list[str], Table], None], float]] = {
     "JSON lines": (FEED, write_jsonl, 0.4),
     "XML": ("notices", write_xml, 0.2),
+    "XLSX": (FEED, write_xlsx, 0.05),
 }
 
 

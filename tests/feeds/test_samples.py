@@ -20,6 +20,7 @@ SENDERS = (
     ("wearside_police", "police"),
     ("wearside_schools", "referral"),
     ("wearside_health", "referral"),
+    ("wearside_housing", "referral"),
     ("wearside_partnership", "police"),
     ("wearside_council", "visit"),
     ("wearside_council", "cin_census"),

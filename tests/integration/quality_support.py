@@ -118,7 +118,7 @@ def house(*rules: Rule, elements: Sequence[Element] = (), agency: Mapping[str, A
         },
         layouts={layout.code: layout},
         agency_feeds=(replace(agreed, **agency),),
-        file_rules=(file_rule("FIL-001"), file_rule("FIL-009"), file_rule("FIL-011")),
+        file_rules=(file_rule("FIL-001"), file_rule("FIL-009"), file_rule("FIL-011"), file_rule("FIL-033")),
     )
 
 

@@ -47,6 +47,7 @@ def _load(database: Database, house: House, path: Path, agency: str, source: str
         ("wearside_schools", "referral"),
         ("wearside_council", "visit"),
         ("wearside_health", "referral"),
+        ("wearside_housing", "referral"),
         ("wearside_partnership", "police"),
     ],
 )

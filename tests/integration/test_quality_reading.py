@@ -178,6 +178,31 @@ def test_the_hours_in_which_clocks_change_are_read_and_noted(connection: Any, ho
     assert noted == [(1, "FIL-011", "new"), (3, "FIL-011", "new")]
 
 
+def test_numbers_of_a_spreadsheet_are_days_and_noted_where_no_format_fits(connection: Any, house: House) -> None:
+    days = read_one(connection, house, "born", "45321", "45321.75", " 45321 ", "14610", "99999", "4532", "453210")
+    assert days == [*[(date(2024, 1, 30), "ok")] * 3, *[(None, "unparsed")] * 4]
+    noted = trial.rows(connection, "select record_no, rule_id, state from quality.findings order by record_no")
+    assert noted == [(record_no, "FIL-033", "new") for record_no in (1, 2, 3)]
+
+
+def test_numbers_of_a_spreadsheet_are_stamps_with_their_time_of_day(connection: Any, house: House) -> None:
+    found = read_one(
+        connection, house, "seen_at", "45321", "45321.604166666664", "45321.9999999", "45.321", "30.01.2024"
+    )
+    assert [(stamp.isoformat() if stamp else None) for stamp, _ in found] == [
+        "2024-01-30T00:00:00+00:00",
+        "2024-01-30T14:30:00+00:00",
+        "2024-01-30T23:59:59+00:00",
+        None,
+        None,
+    ]
+
+
+def test_a_format_of_the_agency_comes_before_the_number(connection: Any) -> None:
+    agreed = trial.house(agency={"date_formats": ("DD.MM.YYYY",)})
+    assert read_one(connection, agreed, "born", "30.01.2024", "45321") == [(date(2024, 1, 30), "ok")] * 2
+
+
 def test_reading_again_replaces_the_reading(connection: Any, house: House) -> None:
     delivery = trial.deliver(connection, [{"ref": "R1", "seen_at": "2026-10-25 01:30"}, {"ref": "R2"}])
     for _ in range(2):

@@ -94,7 +94,8 @@ def test_any_text_read_as_anything_raises_nothing(cursor: Any, text: str) -> Non
         select reading.trimmed(sent), reading.label(sent), reading.code(sent, '{{"a": "b"}}'),
             reading.whole_number(sent), reading.day(day), reading.instant(stamp, wall, 'Europe/London'),
             reading.is_clock_change(sent, 'Europe/London'),
-            reading.instant_slowly(sent, 'Europe/London'), reading.date_slowly(sent)
+            reading.instant_slowly(sent, 'Europe/London'), reading.date_slowly(sent),
+            reading.completed(sent), reading.serial(sent, 2026, true), reading.serial(sent, 2026, false)
         from (
             select sent, {day} as day, {stamp} as stamp, reading.wall_clock({stamp}) as wall
             from (select %s::text as sent offset 0) as given offset 0
@@ -109,6 +110,28 @@ def test_any_text_read_as_anything_raises_nothing(cursor: Any, text: str) -> Non
 @given(HOSTILE)
 def test_a_label_in_python_and_in_the_database_is_the_same(cursor: Any, text: str) -> None:
     assert ask(cursor, "reading.label(sent)", text) == labels.label(text)
+
+
+@AT_EASE
+@given(st.integers(0, 99_999), st.integers(0, 86_399), st.booleans())
+@example(45321, 0, False)
+def test_a_number_of_a_spreadsheet_is_the_day_and_second_that_it_shows(
+    cursor: Any, days: int, seconds: int, with_time: bool
+) -> None:
+    moment = datetime(1899, 12, 30) + timedelta(days, seconds)
+    sent = f"{days:05d}" + (repr(seconds / 86_400)[1:] if seconds > 9 else "")
+    moment = moment if seconds > 9 else datetime(1899, 12, 30) + timedelta(days)
+    form = "%Y-%m-%dT%H:%M:%S" if with_time or seconds > 9 else "%Y-%m-%d"
+    expected = moment.strftime(form) if datetime(1940, 1, 1) <= moment < datetime(2032, 1, 1) else None
+    assert ask(cursor, f"reading.serial(sent, 2026, {with_time})", sent) == expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "years"),
+    [("6.138", 6), ("0.19", 0), ("12", 12), ("6,9", 6), ("-0.5", None), ("6.1.2", None), ("1e3", None)],
+)
+def test_an_age_with_a_fraction_is_the_years_completed(cursor: Any, sent: str, years: int | None) -> None:
+    assert ask(cursor, "reading.completed(sent)", sent) == years
 
 
 @AT_EASE

@@ -34,7 +34,7 @@ def changed(tmp_path: Path) -> Callable[[str, str, str], Path]:
 
 def test_every_folder_with_a_contract_is_a_feed(house: House) -> None:
     assert set(house.feeds) == {path.parent.name for path in expectations_folder().glob("*/contract.odcs.yaml")}
-    assert house.sources() == ("police", "referral", "visit", "cin_census")
+    assert house.sources() == ("police", "referral", "visit", "annex_a", "cin_census")
     assert house.file_rules
 
 
@@ -183,6 +183,9 @@ def test_protected_facts_are_restricted(house: House) -> None:
             "VIS-001",
         ),
         ("layouts/cin_census.yaml", "record: Message", "records: Message", "feeds.referral.record: expected a text"),
+        ("layouts/annex_a.yaml", "feed: visit", "feed: visits", "lists[list_6].feed: expected one of referral, visit"),
+        ("layouts/annex_a.yaml", "names: [List 2, Early help]", "names: []", "lists[list_2].names: expected what the"),
+        ("layouts/annex_a.yaml", "contact {Date of", "contact {Day of", "expected a header of the list in braces"),
     ],
 )
 def test_a_wrong_declaration_says_where_and_what_was_expected(

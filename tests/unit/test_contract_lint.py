@@ -101,6 +101,13 @@ def test_our_own_declarations_are_right() -> None:
         ("referral/contract.odcs.yaml", "value: [cin_census]", "value: [census]", "appliesTo census"),
         ("police/agencies/wearside_police.yaml", "High: red", "High: scarlet", "'High' is mapped to scarlet"),
         ("police/agencies/wearside_police.yaml", "HIGH RISK: red", "high: amber", "mean two codes"),
+        ("layouts/annex_a.yaml", "Source: source_code", "Source: source", "source: expected a property of referral"),
+        (
+            "layouts/annex_a.yaml",
+            "list: list_2",
+            "list: list_1",
+            "list_1: used by 2 lists: give each a code of its own",
+        ),
         ("layouts/cin_census.yaml", "      upn: ", "      upm: ", "upm: expected a property of referral"),
     ],
 )

@@ -14,6 +14,8 @@ from frontdoor.intake.reasons import Unreadable
 def look_into(path: Path, form: str | None) -> list[Member]:
     """Return the members of a file in their order, at least one. `form`: the format of the layout, if it is one's."""
     content = Content(path)
+    if form != "xml" and (sheets := workbook.members_of(content)):
+        return sheets
     kind = _kind_of(content)
     if kind in ("gz", "zip"):
         try:
@@ -38,6 +40,9 @@ def _entries_of(path: Path, form: str | None) -> list[Member]:
         try:
             size = archives.measure(path, entry, spent)
             spent += size
+            if size and form != "xml" and (sheets := workbook.members_of(content)):
+                members += [replace(sheet, size_bytes=size) for sheet in sheets]
+                continue
             kind = _kind_of(content) if size else None
             if kind in ("gz", "zip"):
                 raise Unreadable("archive_nested")
@@ -51,9 +56,7 @@ def _entries_of(path: Path, form: str | None) -> list[Member]:
 
 
 def _members_at(content: Content, kind: str | None, form: str | None, size: int | None) -> list[Member]:
-    """Return the members at a place that is no archive: one, or the sheets of a workbook."""
-    if form != "xml" and (sheets := workbook.members_of(content)):
-        return [replace(each, size_bytes=size) for each in sheets]
+    """Return the member at a place that is neither archive nor workbook."""
     if kind in ("workbook", "office"):
         return [Member(content.place, "archive", size)]
     return [Member(content.place, probe.refusal(content, form), size)]

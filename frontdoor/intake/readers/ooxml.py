@@ -147,8 +147,8 @@ class Package:
 class Book:
     """What all sheets of a workbook share: which they are, number formats, calendar, strings."""
 
-    def __init__(self, package: Package) -> None:
-        """Read the small parts. Raises Unreadable where there is no sheet."""
+    def __init__(self, package: Package, strings: Strings | None = None) -> None:
+        """Read the small parts; `strings`: those read before. Raises Unreadable where there is no sheet."""
         self._package = package
         try:
             self.part = _workbook_part(package)
@@ -173,7 +173,7 @@ class Book:
             for name in package.names
         )
         self.kinds = self._kinds()
-        self._strings: Strings | None = None
+        self._strings = strings
 
     def strings(self) -> Strings:
         """Return the shared strings, read when they are first asked for."""

@@ -71,7 +71,7 @@ class WorkbookReader:
             book = ooxml.Book(package)
             self._has_more = book.has_more
             top = list(top_rows(package, book, _sheet(book, content)))
-            book.strings().close()
+            self._strings = book.strings()
         self._header = header_of(top, words)
         named = [row.cells or [] for row in top if row.row_no == self._header]
         found = words.columns(named[0]) if named else headers.numbered(0)
@@ -106,7 +106,7 @@ class WorkbookReader:
         """Yield the records in the order of the sheet."""
         row_no = 0
         with ooxml.Package(self._content) as package:
-            book = ooxml.Book(package)
+            book = ooxml.Book(package, self._strings)
             try:
                 for row in rows_of(package, book, _sheet(book, self._content)):
                     row_no = row.row_no
