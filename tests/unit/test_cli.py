@@ -164,7 +164,7 @@ def test_times_are_printed_in_utc() -> None:
 def test_feeds_are_listed_as_one_document(capsys: Any) -> None:
     assert cli.main(["feed", "list", "--json"]) == 0
     listed = {feed["code"]: feed for feed in json.loads(capsys.readouterr().out)["feeds"]}
-    assert listed["police"]["agencies"] == ["wearside_police"]
+    assert listed["police"]["agencies"] == ["wearside_partnership", "wearside_police"]
     assert listed["cin_census"]["feeds"] == ["referral"]
 
 
