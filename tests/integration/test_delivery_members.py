@@ -111,3 +111,18 @@ def test_sample_of_a_packed_or_json_sender_is_published_as_accepted(
     assert zone.all("select status, verdict, records_loaded from intake.deliveries") == [("published", "accepted", 20)]
     assert zone.one("select count(*) from worklists.triage where agency_code = %s", agency) == (20,)
     assert zone.findings() == []
+
+
+def test_letter_names_lines_of_json_and_the_entry_of_an_archive(zone: Place, database: Database) -> None:
+    zone.forget()
+    house = load_house()
+    lines = sample_records(house, "wearside_health", "referral", 20, seed=6, break_rule="REF-010")
+    _land(database, "wearside_health", "referral", lines)
+    poor = sample_records(house, "wearside_police", "police", 4, seed=61, break_rule="POL-007")
+    good = sample_records(house, "wearside_police", "police", 4, seed=62)
+    _land(database, "wearside_police", "police", zipped(("a/", b""), ("a/1.csv", good), ("a/2.csv", poor)))
+    delivery.ingest(database.settings)
+    letters = dict(zone.all("select agency_code, body from alerts.messages where recipient_role like '%%liaison'"))
+    assert "Lines of your file: 11" in letters["wearside_health"]
+    assert "entry 3 of your archive" in letters["wearside_police"]
+    assert "Rows of your file: 4" in letters["wearside_police"]

@@ -184,6 +184,8 @@ class JsonReader:
             names = tuple(map(_first, pairs))
             plan = self._plans.get(names) or self._plan(names)
             values = [*map(_second, pairs), ""]
+        # Names within an object that was opened may be known: counted now.
+        self._unknown_count = max(self._unknown_count, plan.unknown_count)
         extra: dict[str, Any] = {}
         if plan.labels or beside:
             for label, value in (*zip(plan.labels, plan.unknown(values), strict=True), *beside):
@@ -232,11 +234,10 @@ class JsonReader:
             _getter([places.get(name, -1) for name in self._properties]),
             _getter(unknown),
             tuple(found.labels[at] for at in unknown),
+            len(unknown) if {headers.UNKNOWN, headers.NONE_RECOGNISED} & set(found.faults) else 0,
         )
         self._seen.update(dict.fromkeys(places))
         self._faults.update(dict.fromkeys(fault for fault in found.faults if fault == headers.TWICE))
-        if any(name.strip() for at, name in enumerate(names) if not found.properties[at]):
-            self._unknown_count = max(self._unknown_count, len(unknown))
         if len(self._plans) >= MOST_PLANS:
             self._plans.clear()
         self._plans[names] = plan
@@ -280,10 +281,10 @@ _SEAM = '","'
 class _Plan:
     """How the values of records with the same names become cells and `extra`."""
 
-    __slots__ = ("known", "labels", "unknown")
+    __slots__ = ("known", "labels", "unknown", "unknown_count")
 
-    def __init__(self, known: Any, unknown: Any, labels: tuple[str, ...]) -> None:
-        self.known, self.unknown, self.labels = known, unknown, labels
+    def __init__(self, known: Any, unknown: Any, labels: tuple[str, ...], unknown_count: int) -> None:
+        self.known, self.unknown, self.labels, self.unknown_count = known, unknown, labels, unknown_count
 
 
 def _getter(places: list[int]) -> Any:
