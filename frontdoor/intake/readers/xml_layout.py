@@ -41,6 +41,9 @@ _DECLARED = re.compile(rb"<\?xml[^>]*?\bencoding\s*=\s*[\"']([A-Za-z][A-Za-z0-9.
 _REPLACED = REPLACED.encode()
 
 
+_Inside = dict[etree._Element, dict[str, list[etree._Element]]]
+
+
 class XmlReader:
     """One XML file being read for one feed of its layout."""
 
@@ -140,8 +143,10 @@ class XmlReader:
         levels = self._reach if record is not around else 0
         used: set[etree._Element] = set()
         cells: list[str | None] = []
+        # Looked through once for a record and not once for each of its fields.
+        inside: _Inside = {}
         for place in self._fields.values():
-            found = self._at(record, place, is_record=levels == self._reach)
+            found = self._at(record, place, inside, is_record=levels == self._reach)
             used.update(found)
             cells.append(self._separator.join(text for each in found if (text := _text(each))))
         cells += [str(value) for name, value in self._constants.items() if name not in self._fields]
@@ -162,7 +167,9 @@ class XmlReader:
         self.tally.loaded += 1
         return row
 
-    def _at(self, record: etree._Element, place: tuple[str, ...], *, is_record: bool) -> list[etree._Element]:
+    def _at(
+        self, record: etree._Element, place: tuple[str, ...], inside: _Inside, *, is_record: bool
+    ) -> list[etree._Element]:
         if not is_record:
             # The element around stands here: paths into the missing record find nothing, paths out of it are shorter.
             outward = place.count("..")
@@ -178,7 +185,7 @@ class XmlReader:
             if part == "..":
                 found = [parent for each in found if (parent := each.getparent()) is not None]
             elif part != ".":
-                found = [child for each in found for child in _children(each, part)]
+                found = [child for each in found for child in _by_name(each, inside).get(part, ())]
         return found
 
 
@@ -293,12 +300,23 @@ def _line_no(element: etree._Element) -> int:
     return line_no if isinstance(line_no, int) else 0
 
 
+def _by_name(element: etree._Element, inside: _Inside) -> dict[str, list[etree._Element]]:
+    """Return the children of an element by name, and remember them."""
+    known = inside.get(element)
+    if known is None:
+        known = inside[element] = {}
+        for child in element:
+            known.setdefault(_local(child), []).append(child)
+    return known
+
+
 def _children(element: etree._Element, name: str) -> list[etree._Element]:
     return [child for child in element if _local(child) == name]
 
 
 def _local(element: etree._Element | None) -> str:
-    return str(etree.QName(element).localname) if element is not None and isinstance(element.tag, str) else ""
+    tag = element.tag if element is not None else None
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
 def _text(element: etree._Element) -> str:
