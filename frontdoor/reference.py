@@ -24,7 +24,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 SEEDS = Path(__file__).parents[1] / "dbt_project" / "seeds"
-PLACEHOLDER = re.compile(r"\{(limit|codes|dates|openings):([a-z0-9_]+)(?:\.([a-z0-9_]+))?\}")
+PLACEHOLDER = re.compile(r"\{(limit|codes|dates|openings|words):([a-z0-9_]+)(?:\.([a-z0-9_]+))?\}")
 NOT_PLAIN, BACKSLASHED = re.compile(r"([^a-z0-9 ])"), r"\\\1"
 ZONE = ZoneInfo("Europe/London")
 

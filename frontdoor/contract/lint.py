@@ -124,7 +124,7 @@ def _of_sql(place: str, sql: str, known: set[str], on: date) -> Iterator[str]:
         yield f"{place}: {error}"
         return
     if "{" in written.replace("{batch}", ""):
-        yield f"{place}: a placeholder that nothing writes out: use limit, codes, dates, openings, def or batch"
+        yield f"{place}: a placeholder that nothing writes out: use limit, codes, dates, openings, words, def or batch"
         return
     if "%" in written:
         yield f"{place}: %: drivers read it as a parameter; write mod() or a regular expression"
