@@ -52,7 +52,7 @@ dated as (
         catalogue.unknown_counts_as,
         catalogue.unit,
         -- Minutes are of so many notices, but no share of them.
-        case when catalogue.unit is distinct from 'minutes' then counted.numerator end as share_numerator,
+        case when coalesce(catalogue.unit, 'share') <> 'minutes' then counted.numerator end as share_numerator,
         thresholds.threshold_value as standard_errors,
         case counted.period_grain
             when 'month' then (counted.period_start + interval '1 month')::date

@@ -45,20 +45,20 @@ points as (
         reached.agency_code,
         reached.period_grain,
         reached.period_start,
-        reached.element || '_' || shares.share_name as element,
+        reached.element || '_' || quantiles.quantile as element,
         min(reached.minutes) filter (
             where reached.notification_count > 0 and reached.reached_count >= thresholds.threshold_value * reached.total_count
         ) as numerator,
         coalesce(sum(reached.notification_count) filter (where reached.minutes is not null), 0)::bigint as denominator,
         coalesce(sum(reached.notification_count) filter (where reached.minutes is null), 0)::bigint as unknown_count
     from reached
-    cross join (values ('median', 'lag_median_ratio'), ('p95', 'lag_p95_ratio')) as shares (share_name, threshold_id)
+    cross join (values ('median', 'lag_median_ratio'), ('p95', 'lag_p95_ratio')) as quantiles (quantile, threshold_id)
     left join thresholds
         on
-            shares.threshold_id = thresholds.threshold_id
+            quantiles.threshold_id = thresholds.threshold_id
             and reached.period_start >= thresholds.valid_from
             and coalesce(reached.period_start <= thresholds.valid_to, true)
-    group by reached.agency_code, reached.period_grain, reached.period_start, reached.element, shares.share_name
+    group by reached.agency_code, reached.period_grain, reached.period_start, reached.element, quantiles.quantile
 )
 
 select
