@@ -24,6 +24,7 @@ SENTENCES = {
     "workbook_broken": "The workbook is cut off or damaged, and nothing in it could be read. Ask for it again.",
     "workbook_broken_off": "The workbook is damaged here, and what comes after could not be read. Ask for it again.",
     "workbook_empty": "The workbook holds no sheet. Ask the sender for the one that has the records.",
+    "workbook_too_many": "The workbook holds more sheets than we open in one. Ask for the records in one sheet.",
     "workbook_locked": "The workbook is locked with a password: ask for it without one, by the way agreed for files.",
     "workbook_old": "The workbook is in the old form of Excel (.xls): ask for it saved as .xlsx.",
     "workbook_binary": "The workbook is in Excel's binary form (.xlsb): ask for it saved as .xlsx.",

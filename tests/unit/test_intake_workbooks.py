@@ -388,6 +388,12 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: package("", parts={"xl/worksheets/sheet1.xml": f"<worksheet><sheetData><row a='{'1 2' * 2**20}"}),
         "workbook_broken",
     ),
+    "too many sheets": (
+        lambda: package(
+            "", parts={"xl/workbook.xml": "<workbook><sheets>" + "<sheet id='b'/>" * 1001 + "</sheets></workbook>"}
+        ),
+        "workbook_too_many",
+    ),
     "no sheet": (lambda: package("", parts={"xl/workbook.xml": "<workbook/>"}), "workbook_empty"),
     "a sheet that is no XML": (lambda: package("", parts={"xl/worksheets/sheet1.xml": "PK"}), "workbook_broken"),
     "locked": (lambda: compound("EncryptedPackage"), "workbook_locked"),

@@ -7,7 +7,7 @@ from functools import partial
 from frontdoor.intake.content import Content
 from frontdoor.intake.contents.member import Member
 from frontdoor.intake.readers import ooxml
-from frontdoor.intake.readers.workbook import count_rows, top_rows
+from frontdoor.intake.readers.workbook import TOP_CELLS, count_rows, top_rows
 from frontdoor.intake.reasons import Unreadable
 
 
@@ -22,17 +22,21 @@ def members_of(content: Content) -> list[Member] | None:
     try:
         with ooxml.Package(content) as package:
             book = ooxml.Book(package)
-            members = [_member(content, package, book, sheet) for sheet in book.sheets]
+            members: list[Member] = []
+            cells = TOP_CELLS
+            for sheet in book.sheets:
+                members.append(_member(content, package, book, sheet, cells))
+                cells -= sum(len(row.cells or ()) for row in members[-1].top)
             book.strings().close()
     except Unreadable as refusal:
         return [Member(content.place, refusal.code)]
     return members
 
 
-def _member(content: Content, package: ooxml.Package, book: ooxml.Book, sheet: ooxml.Sheet) -> Member:
+def _member(content: Content, package: ooxml.Package, book: ooxml.Book, sheet: ooxml.Sheet, cells: int) -> Member:
     place = {**content.place, "sheet": sheet.number}
     try:
-        top = tuple(top_rows(package, book, sheet))
+        top = tuple(top_rows(package, book, sheet, cells))
     except Unreadable as refusal:
         if refusal.code == "workbook_bomb":
             raise  # of the bytes of the whole file

@@ -163,9 +163,9 @@ class Book:
             Sheet(number, found.get("name", ""), related[found["id"]][1])
             for number, found in enumerate((found for tag, found in elements if tag == "sheet"), start=1)
             if related.get(found.get("id", ""), ("", ""))[0] == "worksheet"
-        )[:MOST_SHEETS]
-        if not self.sheets:
-            raise Unreadable("workbook_empty")
+        )
+        if not self.sheets or len(self.sheets) > MOST_SHEETS:
+            raise Unreadable("workbook_too_many" if self.sheets else "workbook_empty")
         self.sheets_by_number = {sheet.number: sheet for sheet in self.sheets}
         self._by_kind = {kind: target for kind, target in related.values()}
         self.has_more = any(
@@ -361,7 +361,8 @@ def _directory(file: IO[bytes], size: int) -> tuple[zipfile.ZipFile, Mapping[str
     found: dict[str, zipfile.ZipInfo] = {}
     for info in opened.infolist():
         found.setdefault(info.filename.replace("\\", "/").lstrip("/").lower(), info)
-    if len(found) > MOST_ENTRIES:
+    # Together, too: entries that share their bytes, and many small ones that swell, are small one by one.
+    if len(found) > MOST_ENTRIES or sum(info.file_size for info in found.values()) > FREE_BYTES + MOST_RATIO * size:
         raise Unreadable("workbook_bomb")
     return opened, found
 

@@ -28,6 +28,8 @@ MOST_ROWS, MOST_COLUMNS = 2**20, 2**14
 CELL_LENGTH = 8
 # The headers stand among so many rows that say something, and so many bytes, or nowhere.
 TOP_ROWS, TOP_BYTES = 200, 2**22
+# So many cells of the tops of all sheets are held while a file is taken.
+TOP_CELLS = 500_000
 _BLANKS = str.maketrans("\u00a0\u2007\u202f", "   ")
 _IS_BLANK = re.compile("[\u00a0\u2007\u202f]")
 # What a spreadsheet would run if the text were pasted into one; not a number, a telephone number or a bullet.
@@ -212,11 +214,16 @@ def header_of(top: Sequence[SheetRow], words: headers.Vocabulary) -> int:
     return best
 
 
-def top_rows(package: ooxml.Package, book: ooxml.Book, sheet: ooxml.Sheet) -> Iterator[SheetRow]:
+def top_rows(
+    package: ooxml.Package, book: ooxml.Book, sheet: ooxml.Sheet, most_cells: int = TOP_CELLS
+) -> Iterator[SheetRow]:
     """Yield the rows at the top of a sheet that say something. Raises Unreadable where not even they can be read."""
     found = 0
     try:
         for row in rows_of(package, book, sheet, most_bytes=TOP_BYTES):
+            most_cells -= len(row.cells or ())
+            if most_cells < 0:
+                return
             yield row
             found += 1
             if found == TOP_ROWS:
