@@ -134,6 +134,7 @@ BREAKS: Mapping[str, Callable[[Record, date], Record]] = {
         status="decided",
         outcome_code="no_further_action",
         injury="yes",
+        level_requested="section_47",
         decider_role="screening_officer",
         rationale="Closed without a call.",
     ),

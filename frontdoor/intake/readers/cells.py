@@ -28,8 +28,9 @@ LAST_DAY = 2_958_465
 FALSE_LEAP_DAY = 60
 EPOCH_1900, EPOCH_1904 = date(1899, 12, 30), date(1904, 1, 1)
 DAY_MILLISECONDS = 86_400_000
-# A number that is so many digits shorter when rounded to what spreadsheets show has only binary noise behind them.
-NOISE_DIGITS = 3
+# A number that is so many digits shorter when rounded to what spreadsheets show has only binary noise behind them; a
+# measured one comes out two digits shorter, and one more with every tenth.
+NOISE_DIGITS = 6
 # A double is written with at most so many digits, and perhaps leading zeros.
 MOST_DIGITS = 24
 LONGEST_NUMBER = 400
