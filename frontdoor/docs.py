@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from frontdoor.contract import House, load_house
+from frontdoor.contract.model import FORMATS
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = ("README.md", "CONTRIBUTING.md")
@@ -89,6 +90,32 @@ def feeds(house: House) -> str:
     return table(("feed or layout", "title", "kind", "sent by", "rules"), rows)
 
 
+def formats(house: House) -> str:
+    """Return one row per format that may be agreed: what is understood under it, and who sends it."""
+    sent: dict[str, list[str]] = {}
+    for agreed in house.agency_feeds:
+        form = house.layouts[agreed.source].format if agreed.source in house.layouts else agreed.format
+        sent.setdefault(form, []).append(f"{agreed.agency} ({agreed.source})")
+    return table(
+        ("format", "what is read", "sent by"),
+        ((f"`{form}`", UNDERSTOOD[form], ", ".join(sorted(set(sent.get(form, []))))) for form in FORMATS),
+    )
+
+
+def verdicts(house: House) -> str:
+    """Return one row per verdict."""
+    return table(("verdict", "what came", "what becomes of it"), ((f"`{v}`", *said) for v, said in VERDICTS.items()))
+
+
+def reasons(house: House) -> str:
+    """Return one row per reason for which a file or a line could not be read."""
+    from frontdoor.intake.reasons import SENTENCES
+
+    return table(
+        ("reason", "what the person is told who rings the sender"), ((f"`{k}`", v) for k, v in SENTENCES.items())
+    )
+
+
 def rules(house: House) -> str:
     """Return one row per rule of all contracts."""
     every = [*house.file_rules, *(rule for code in sorted(house.feeds) for rule in house.feeds[code].rules)]
@@ -114,8 +141,32 @@ def indicators(house: House) -> str:
     return table(("indicator", "title", "the question it answers", "read beside"), rows)
 
 
+# Every format that may be agreed has its words here; a new one without them fails the check of the documents.
+UNDERSTOOD = {
+    "csv": "any common delimiter, quoting, line end and encoding; titles above the headers; headers that come again",
+    "json": "a list of objects, or an object that holds one",
+    "jsonl": "one object a line",
+    "xml": "a published layout, by mapping",
+    "xlsx": "every sheet that names columns we know; values as stored, nothing evaluated",
+}
+VERDICTS = {
+    "accepted": ("every record, and nothing to mend", "on the lists; no letter"),
+    "accepted_with_findings": (
+        "every record, some with something to mend",
+        "on the lists, defects beside them; a letter",
+    ),
+    "partly_read": (
+        "some records, lines or parts could not be read",
+        "the rest on the lists; dead letters with an owner",
+    ),
+    "unreadable": ("nothing could be read", "a dead letter: somebody rings the sender within the hour"),
+}
+
 TABLES: dict[str, Callable[[House], str]] = {
     "feeds": feeds,
+    "formats": formats,
+    "verdicts": verdicts,
+    "reasons": reasons,
     "rules": rules,
     "commands": commands,
     "indicators": indicators,

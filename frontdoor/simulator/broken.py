@@ -118,6 +118,7 @@ BREAKS: Mapping[str, Callable[[Record, date], Record]] = {
     "REF-011": _cells(contact_reference="WS-FAMILY", narrative=ACCOUNTS[0]),
     "REF-012": _without("event_at", "event_period"),
     "REF-013": _late(24 * 9),
+    "REF-014": _cells(concern_type=Sent("Concern, see form")),
     "REF-015": _without("immediate_danger"),
     "REF-016": _without("child_location_now", injury="yes", level_requested="section_47"),
     "REF-017": _without("spoken_alone"),
