@@ -58,6 +58,8 @@ def test_dead_part_of_a_living_file_is_told_of_and_the_rest_published(zone: Plac
     )
     delivery.ingest(database.settings)
     connection = database.connect()
+    # A test that fails here must not leave a transaction open for the next one to wait for.
+    connection.autocommit = True
     (file,) = status.files(connection)
     assert [(each["status"], each["verdict"], each["member_no"]) for each in file["deliveries"]] == [
         ("published", "accepted", 1), ("dead_letter", "unreadable", 2), ("published", "accepted", 3),
@@ -69,7 +71,7 @@ def test_dead_part_of_a_living_file_is_told_of_and_the_rest_published(zone: Plac
     ]  # fmt: skip
     assert status.is_done(connection, file["file_id"])
     ((subject, body),) = zone.all("select subject, body from alerts.messages")
-    assert f"part 2 of file {file['file_id']}" in subject and "archive within the archive" in body
+    assert f"part 2 of file {file['file_id']}" in subject and "archive within the archive" in " ".join(body.split())
     delivery.send(database.settings)
     assert zone.one("select count(*) from alerts.messages") == (1,), "told once"
     zone.do("delete from alerts.messages")
