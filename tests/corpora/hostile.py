@@ -45,7 +45,7 @@ def _special(good: bytes) -> Iterator[tuple[str, bytes]]:
     yield "packed and cut off", gzip.compress(good, mtime=0)[:-9]
     yield "packed twice", gzip.compress(gzip.compress(good, mtime=0), mtime=0)
     yield "a bomb", gzip.compress(b"a,b\n" * (20 * MEGABYTE), mtime=0)
-    yield "in a zip with names that are paths", _zip({"../../etc/passwd": good, "/root/x": good, "a\\..\\b": good})
+    yield "in a zip with names that are paths", _zip({"../../etc/passwd": good, "/srv/x": good, "a\\..\\b": good})
     yield "in a zip within a zip", _zip({"a.zip": _zip({"b.csv": good})})
     yield "a zip of nothing", _zip({})
     yield "a zip of a thousand and one", _zip({f"{number}": b"a" for number in range(1001)})
