@@ -106,7 +106,7 @@ def test_status_is_the_document_that_outsiders_rely_on(connection: Any, capsys: 
     assert delivery["findings"] == {"critical": 2, "warning": 0, "info": 0}
     assert delivery["built_at"] == "2026-03-02T09:00:03Z"
     assert delivery["alerted_at"] == "2026-03-02T09:00:02Z"
-    assert file["members"] == [{"member_no": 1, "feed": "police", "record_count": 3}]
+    assert file["members"] == [{"member_no": 1, "place": {}, "feed": "police", "record_count": 3, "reading": {}}]
     assert "Canary" not in said
 
 

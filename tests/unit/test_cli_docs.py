@@ -21,7 +21,7 @@ def test_table_is_renewed_between_its_markers_and_nowhere_else() -> None:
 
 
 def test_marker_of_no_table_is_refused_with_those_that_exist() -> None:
-    with pytest.raises(docs.UnknownTable, match="commands, feeds, indicators, rules"):
+    with pytest.raises(docs.UnknownTable, match="commands, feeds, formats, indicators, reasons, rules, verdicts"):
         docs.renewed(OLD.replace("feeds", "wishes"))
 
 
