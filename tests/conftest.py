@@ -20,6 +20,8 @@ from frontdoor.settings import Settings
 from tests.live import live  # noqa: F401  a fixture, given to every test by standing here
 
 MIGRATED = "frontdoor_migrated"
+# Each module's database has the same name, for dbt's parsed project holds it, and takes seconds to make.
+OWN = "frontdoor_tests"
 HOME_PREFIX = "frontdoor-tests-"
 
 
@@ -80,12 +82,11 @@ def database(
     """A fresh migrated database for this module, with a home, landing zone and mail folder of its own."""
     from frontdoor.platform import postgres
 
-    name = request.module.__name__.rsplit(".", 1)[-1][:60]
-    _create_database(server, name, template=MIGRATED)
-    yield Database(_settings_of(server, name, tmp_path_factory.mktemp(name)))
+    _create_database(server, OWN, template=MIGRATED)
+    yield Database(_settings_of(server, OWN, tmp_path_factory.mktemp(request.module.__name__.rsplit(".", 1)[-1])))
     administrator = postgres.superuser_connection(server)
     with administrator.cursor() as cursor:
-        cursor.execute(f'drop database "{name}" with (force)')
+        cursor.execute(f'drop database "{OWN}" with (force)')
     administrator.close()
 
 

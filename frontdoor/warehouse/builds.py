@@ -84,6 +84,13 @@ class _Call:
         self.connection.commit()
         return slices.Claim() if claim.is_retry and self.is_done_with_retries else claim
 
+    def made_of(self) -> str:
+        """What a build that begins now makes its relations of: the project, and the columns of raw."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("select raw.columns_fingerprint()")
+            (columns,) = cursor.fetchone() or ("",)
+        return f"{self.dbt.made_of()} {columns}"
+
 
 def build(settings: Settings, *, even_if_nothing: bool = False, project: Path = PROJECT) -> BuildResult:
     """Build everything published and unbuilt; return what was done, nothing when another process is at it.
@@ -130,15 +137,18 @@ def _one_build(call: _Call, claim: slices.Claim) -> tuple[BuildResult, set[int]]
     """Build one claim; return what was done and the deliveries of it that are still not built."""
     connection, started = call.connection, clock.monotonic()
     with connection.cursor() as cursor:
-        build_id = slices.begin(cursor, claim.slices, clock.now())
+        feeds = {each.feed for each in claim.slices}
+        made_of = call.made_of()
+        # Once an hour all is made again, whatever the ledger says: a view that somebody dropped is back then.
+        is_made = bool(feeds) and made_of == slices.last_made_of(cursor)
+        build_id = slices.begin(cursor, claim.slices, clock.now(), made_of)
         connection.commit()
         claimed = clock.monotonic()
-        outcome = call.dbt.run_models()
+        outcome = call.dbt.run_models(feeds if is_made else None)
         modelled = clock.monotonic()
         caught = safety_net.catch(
             cursor, build_id, _worklist_feeds(cursor, claim), is_triage_built=TRIAGE_MODEL in outcome.succeeded
         )
-        feeds = {each.feed for each in claim.slices}
         undone = feeds if outcome.is_void else feeds & (outcome.feeds_failed() | caught.feeds_torn)
         slices.finish(cursor, build_id, [each for each in claim.slices if each.feed not in undone])
         seconds = {

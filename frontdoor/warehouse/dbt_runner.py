@@ -5,6 +5,9 @@ log file, no run results and nothing to the console; messages are looked at here
 was waited for too long from a model that is wrong, and what leaves this module is node names and states. Target and
 logs lie below HOME/dbt.
 
+Most of a small build is dbt's own work on each model, not Postgres's. So a build that finds everything made as the
+project says it leaves out the views, and the models which take in news of other feeds than those that sent some.
+
 A model that gave up on a lock, or lost a deadlock, is run again. Models that were skipped because one before them
 failed are run once more without it: they then speak of what did arrive, and the safety net of the rest.
 
@@ -14,6 +17,8 @@ PGOPTIONS carries what every session of dbt needs: UTC, and no endless waiting f
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import threading
@@ -69,10 +74,23 @@ class Dbt:
     folder: Path
     variables: Mapping[str, str]
 
-    def run_models(self) -> Outcome:
-        """Run every model once; see the module for what is run again. Raises nothing that dbt raises."""
-        states, manifest = self._invoke("run")
+    def run_models(self, only_news_of: Collection[str] | None = None) -> Outcome:
+        """Run every model once; see the module for what is run again. Raises nothing that dbt raises.
+
+        `only_news_of`: everything is made as the project says it, and there is news of these feeds alone. What needs
+        not be run for them counts as succeeded.
+        """
+        manifest = self.manifest()
         if manifest is None:
+            return Outcome(failed=frozenset({WHOLE_PROJECT}))
+        feeds_of = _feeds_of(manifest)
+        unneeded: frozenset[str] = frozenset()
+        wanted: list[str] = []
+        if only_news_of is not None:
+            unneeded = _unneeded(manifest, feeds_of, frozenset(only_news_of))
+            wanted = sorted(_models(manifest) - unneeded)
+        states = self._invoke("run", wanted, is_made=only_news_of is not None)
+        if states is None:
             return Outcome(failed=frozenset({WHOLE_PROJECT}))
         for pause in LOCK_PAUSES:
             waiting = {name for name, state in states.items() if state == "try_again"}
@@ -80,17 +98,17 @@ class Dbt:
                 break
             sleep(pause)
             again = waiting | {name for name, state in states.items() if state == "skipped"}
-            states |= self._invoke("run", sorted(again))[0]
+            states |= self._invoke("run", sorted(again)) or {}
         skipped = {name for name, state in states.items() if state == "skipped"}
         if skipped:
-            states |= self._invoke("run", sorted(skipped))[0]
+            states |= self._invoke("run", sorted(skipped)) or {}
         succeeded = frozenset(name for name, state in states.items() if state == "success")
-        return Outcome(succeeded, frozenset(states) - succeeded, _feeds_of(manifest))
+        return Outcome(succeeded | unneeded, frozenset(states) - succeeded, feeds_of)
 
     def run_tests(self, names: Collection[str]) -> Outcome:
         """Run these data tests. A test that could not be run counts as failed: it is a finding about us."""
-        states, manifest = self._invoke("test", sorted(names))
-        if manifest is None:
+        states = self._invoke("test", sorted(names))
+        if states is None:
             return Outcome(failed=frozenset({WHOLE_PROJECT}))
         succeeded = frozenset(name for name, state in states.items() if state == "success")
         return Outcome(succeeded, frozenset(states) - succeeded)
@@ -115,16 +133,24 @@ class Dbt:
             _manifests[key] = parsed.result
         return _manifests[key]
 
-    def _invoke(self, command: str, select: Sequence[str] = ()) -> tuple[dict[str, str], Any]:
-        """State by node name (success, error, skipped, try_again), and the manifest; no manifest: dbt did not run."""
+    def made_of(self) -> str:
+        """What relations are made of: a fingerprint of the project's text."""
+        found = hashlib.sha256()
+        for path in sorted(_files(self.project)):
+            found.update(f"{path.relative_to(self.project)}\n".encode())
+            found.update(path.read_bytes())
+        return found.hexdigest()
+
+    def _invoke(self, command: str, select: Sequence[str] = (), *, is_made: bool = False) -> dict[str, str] | None:
+        """State by node name (success, error, skipped, try_again); None: dbt did not run."""
         manifest = self.manifest()
         if manifest is None:
-            return {}, None
-        arguments = [command, *self._options(), "--threads", str(THREADS), *(["--select", *select] if select else [])]
-        done = self._call(arguments, manifest)
+            return None
+        arguments = [command, *self._options(), "--threads", str(THREADS), "--vars", json.dumps({"is_made": is_made})]
+        done = self._call([*arguments, *(["--select", *select] if select else [])], manifest)
         if done is None or done.result is None:
-            return {}, None
-        return {result.node.name: _state(result) for result in done.result.results}, manifest
+            return None
+        return {result.node.name: _state(result) for result in done.result.results}
 
     def _call(self, arguments: list[str], manifest: Any) -> Any:
         """dbt's result; None when dbt cannot be imported, or broke before it ran a node. Raises nothing."""
@@ -200,6 +226,20 @@ def _state(result: Any) -> str:
     return "try_again" if any(sign in message for sign in PASSING_TROUBLE) else "error"
 
 
+def _models(manifest: Any) -> frozenset[str]:
+    return frozenset(node.name for node in manifest.nodes.values() if node.resource_type == "model")
+
+
+def _unneeded(manifest: Any, feeds_of: Mapping[str, frozenset[str]], feeds: frozenset[str]) -> frozenset[str]:
+    """Models that need not be run for news of these feeds alone, where all relations stand."""
+    return frozenset(
+        node.name
+        for node in manifest.nodes.values()
+        if node.resource_type == "model"
+        and (node.config.materialized == "view" or (feeds_of.get(node.name) and not feeds_of[node.name] & feeds))
+    )
+
+
 def _feeds_of(manifest: Any) -> dict[str, frozenset[str]]:
     """Node name -> the feeds whose raw tables lie above it."""
     feeds: dict[str, frozenset[str]] = {}
@@ -230,9 +270,9 @@ def _takes_in_news(node: Any) -> bool:
 
 def _signature(project: Path) -> tuple[int, int]:
     """Changes when a file of the project does."""
-    stamps = [
-        path.stat().st_mtime_ns
-        for path in project.rglob("*")
-        if path.suffix in (".sql", ".yml", ".yaml", ".csv", ".md")
-    ]
+    stamps = [path.stat().st_mtime_ns for path in _files(project)]
     return len(stamps), max(stamps, default=0)
+
+
+def _files(project: Path) -> Iterator[Path]:
+    return (path for path in project.rglob("*") if path.suffix in (".sql", ".yml", ".yaml", ".csv", ".md"))

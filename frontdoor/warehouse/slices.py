@@ -122,14 +122,21 @@ def _slice(each: _Waiting, records: int) -> Slice:
     return Slice(each.delivery_id, each.feed, each.published_at, each.records_built + 1, record_to, records)
 
 
-def begin(cursor: Cursor, slices: Collection[Slice], as_of: datetime) -> int:
+def last_made_of(cursor: Cursor) -> str | None:
+    """Return what the relations were made of by the last build; None when it did not succeed, or none was."""
+    cursor.execute("select status, made_of from warehouse.builds order by build_id desc limit 1")
+    status, made_of = cursor.fetchone() or ("", None)
+    return made_of if status == "succeeded" else None
+
+
+def begin(cursor: Cursor, slices: Collection[Slice], as_of: datetime, made_of: str) -> int:
     """Write down a build of these slices, and let the models speak as of that time about that news; its id."""
     deliveries = {each.delivery_id for each in slices}
     records = sum(each.records for each in slices)
     cursor.execute(
-        "insert into warehouse.builds (as_of, started_at, status, deliveries_count, records_count)"
-        " values (%s, %s, 'running', %s, %s) returning build_id",
-        (as_of, as_of, len(deliveries), records),
+        "insert into warehouse.builds (as_of, started_at, status, deliveries_count, records_count, made_of)"
+        " values (%s, %s, 'running', %s, %s, %s) returning build_id",
+        (as_of, as_of, len(deliveries), records, made_of),
     )
     (build_id,) = cursor.fetchone() or (None,)
     execute_values(

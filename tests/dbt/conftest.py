@@ -7,8 +7,10 @@ from datetime import datetime
 import pytest
 from psycopg2.extensions import connection as Connection
 
+from frontdoor import warehouse
 from frontdoor.contract import House, load_house
 from frontdoor.settings import PREFIX, Settings
+from frontdoor.warehouse import builds
 from tests.conftest import Database
 from tests.dbt import records
 
@@ -24,11 +26,18 @@ class Marts:
 
 @pytest.fixture(scope="module")
 def marts(database: Database) -> Iterator[Marts]:
+    """The data tests run once, over all that the module's tests leave behind, and not after each of their builds."""
     connection = database.connect()
     house = load_house()
     records.prepare(connection, house)
-    yield Marts(database.settings, connection, house)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builds, "_test", lambda call: warehouse.BuildResult())
+        yield Marts(database.settings, connection, house)
+    records.build(database.settings)
+    dbt = builds.dbt_for(database.settings, connection)
+    failed = dbt.run_tests(dbt.test_names()).failed
     connection.close()
+    assert not failed, f"run `dbt test` in dbt_project to see what {sorted(failed)} say"
 
 
 @pytest.fixture

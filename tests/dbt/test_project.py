@@ -36,14 +36,17 @@ def test_project_parsed_raises_no_warning_and_no_deprecation(dbt: Dbt) -> None:
 
 
 def test_unit_tests_all_pass(dbt: Dbt) -> None:
-    states, _ = dbt._invoke("test", ["test_type:unit"])
+    states = dbt._invoke("test", ["test_type:unit"])
+    assert states, "dbt cannot parse dbt_project: run `dbt parse` there to see why"
     failed = sorted(name for name, state in states.items() if state != "success")
     assert len(states) >= 20
     assert not failed, f"run `dbt test --select {' '.join(failed)}` in dbt_project to see the difference"
 
 
 def test_data_tests_on_empty_marts_all_pass(dbt: Dbt) -> None:
-    assert dbt.run_tests(dbt.test_names()).failed == frozenset()
+    names = dbt.test_names()
+    assert len(names) > 20
+    assert dbt.run_tests(names).failed == frozenset()
 
 
 def test_every_model_says_what_a_row_is_and_every_column_what_it_holds(models: list[Any], marts: Marts) -> None:

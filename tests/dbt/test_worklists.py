@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from frontdoor import warehouse
 from tests.dbt import records
 from tests.dbt.conftest import Marts
 
@@ -309,10 +308,3 @@ def test_dead_letters_carry_their_clock(marts: Marts) -> None:
     )
     assert agency == "wearside_police"
     assert hours_left < 0
-
-
-def test_data_tests_after_all_of_this_all_pass(marts: Marts) -> None:
-    records.build(marts.settings)
-    dbt = warehouse.builds.dbt_for(marts.settings, marts.connection, warehouse.builds.PROJECT)
-    failed = dbt.run_tests(dbt.test_names()).failed
-    assert not failed, f"run `dbt test` in dbt_project to see what {sorted(failed)} say"

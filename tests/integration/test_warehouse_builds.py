@@ -194,12 +194,12 @@ def test_large_delivery_is_built_in_slices_with_small_ones_between(
     late: list[int] = []
     run_models = dbt_runner.Dbt.run_models
 
-    def land_one_meanwhile(dbt: dbt_runner.Dbt) -> dbt_runner.Outcome:
+    def land_one_meanwhile(dbt: dbt_runner.Dbt, news_of: Any) -> dbt_runner.Outcome:
         if not late and marts.ask("select records_built from intake.deliveries where delivery_id = %s", large) == [
             (100,)
         ]:
             late.append(marts.deliver(5))
-        return run_models(dbt)
+        return run_models(dbt, news_of)
 
     monkeypatch.setattr(dbt_runner.Dbt, "run_models", land_one_meanwhile)
     assert marts.build().records_count == 265
@@ -232,8 +232,8 @@ from pathlib import Path
 from frontdoor import settings, warehouse
 from frontdoor.warehouse import dbt_runner
 run_models = dbt_runner.Dbt.run_models
-def hang_at_the_end(dbt):
-    outcome = run_models(dbt)
+def hang_at_the_end(dbt, news_of):
+    outcome = run_models(dbt, news_of)
     Path(sys.argv[2]).write_text("models are there")
     time.sleep(600)
     return outcome
@@ -408,10 +408,10 @@ def test_replayed_while_it_is_built_is_built_again(marts: Marts, monkeypatch: py
     delivery = marts.deliver(2)
     run_models = dbt_runner.Dbt.run_models
 
-    def publish_again(dbt: dbt_runner.Dbt) -> dbt_runner.Outcome:
+    def publish_again(dbt: dbt_runner.Dbt, news_of: Any) -> dbt_runner.Outcome:
         monkeypatch.setattr(dbt_runner.Dbt, "run_models", run_models)
         marts.ask("update intake.deliveries set published_at = published_at + interval '1 hour'")
-        return run_models(dbt)
+        return run_models(dbt, news_of)
 
     monkeypatch.setattr(dbt_runner.Dbt, "run_models", publish_again)
     assert marts.build().builds_count == 2

@@ -41,10 +41,12 @@ class Scripted(Dbt):
         object.__setattr__(self, "answers", list(answers))
         object.__setattr__(self, "selected", [])
 
-    def _invoke(self, command: str, select: Any = ()) -> tuple[dict[str, str], Any]:
+    def manifest(self) -> Any:
+        return SimpleNamespace(nodes={}, sources={}, parent_map={})
+
+    def _invoke(self, command: str, select: Any = (), *, is_made: bool = False) -> dict[str, str] | None:
         self.selected.append(list(select))  # type: ignore[attr-defined]
-        nodes = {}
-        return self.answers.pop(0), SimpleNamespace(nodes=nodes, sources={}, parent_map={})  # type: ignore[attr-defined]
+        return self.answers.pop(0)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +80,30 @@ def test_failed_feeds_are_those_above_a_failed_model() -> None:
     assert Outcome(failed=frozenset({"stg_police"}), feeds_of=feeds).feeds_failed() == {"police"}
     assert Outcome(failed=frozenset({"q06"}), feeds_of=feeds).feeds_failed() == frozenset()
     assert Outcome().feeds_failed() == frozenset()
+
+
+def test_where_all_stands_views_and_models_of_other_feeds_are_left_out_and_no_other() -> None:
+    def node(name: str, schema: str, materialized: str, strategy: str = "delete+insert") -> Any:
+        config = SimpleNamespace(materialized=materialized, incremental_strategy=strategy)
+        return SimpleNamespace(name=name, schema=schema, resource_type="model", config=config)
+
+    nodes = {
+        "a": node("stg_police", "staging", "view"),
+        "b": node("fct_notification_version", "core", "incremental"),
+        "c": node("fct_visit_version", "core", "incremental"),
+        "d": node("triage", "worklists", "incremental"),
+        "e": node("not_seen", "worklists", "incremental", "replace_all"),
+        "f": node("q16_visit_gap", "indicators", "incremental"),
+        "g": node("dim_date", "core", "incremental"),
+    }
+    sources = {feed: SimpleNamespace(schema="raw", identifier=f"{feed}_read") for feed in ("police", "visit")}
+    above = {"a": ["police"], "b": ["a"], "c": ["visit"], "d": ["b"], "e": ["c"], "f": ["c"], "g": []}
+    manifest = SimpleNamespace(nodes=nodes, sources=sources, parent_map=above)
+    feeds_of = dbt_runner._feeds_of(manifest)
+    assert dbt_runner._unneeded(manifest, feeds_of, frozenset({"police"})) == {"stg_police", "fct_visit_version"}
+    assert dbt_runner._unneeded(manifest, feeds_of, frozenset({"visit"})) == {
+        *("stg_police", "fct_notification_version", "triage")
+    }
 
 
 def test_environment_is_put_back_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
