@@ -46,9 +46,9 @@ $(MARKER): requirements.lock
 run: setup
 	@exec $(BIN)/frontdoor demo $(if $(ONCE),--once)
 
-# Two at a time, a file each: the dear ones come first in the alphabet, so that neither waits long for the other at the end.
+# Two at a time, a file each.
 test: setup
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(BIN)/python -m pytest --numprocesses 2 $(TESTS)
 
 check: setup
 	$(BIN)/ruff check .

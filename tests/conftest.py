@@ -17,7 +17,12 @@ import pytest
 from frontdoor import database as connections
 from frontdoor import settings as setting
 from frontdoor.settings import Settings
-from tests.live import live  # noqa: F401  a fixture, given to every test by standing here
+from tests.live import (  # noqa: F401  a fixture and hooks, which pytest finds by their standing here
+    live,
+    pytest_collection_modifyitems,
+    pytest_runtest_teardown,
+    pytest_xdist_make_scheduler,
+)
 
 MIGRATED = "frontdoor_migrated"
 # Each module's database has the same name, for dbt's parsed project holds it, and takes seconds to make.

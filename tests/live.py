@@ -1,7 +1,8 @@
 """A whole running platform for the tests that need one: real Postgres, real Airflow, one per session.
 
 Slow to start (half a minute), so it is shared; tests tell their own deliveries apart by file hash and never count
-what others sent.
+what others sent. Dear to keep (a third of a core when idle), so these tests come first, on one worker where several
+share the work, and the platform ends with the last of them.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from frontdoor import database, platform
 from frontdoor import settings as settings_module
@@ -88,10 +91,42 @@ class Live:
         )
 
 
+FOLDERS = ("tests/e2e/", "tests/faults/")
+_STOP = pytest.StashKey[Callable[[], None]]()
+
+
 @pytest.fixture(scope="session")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A platform that runs for the whole session and is stopped, process by process, at its end."""
+def live(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Live]:
+    """A platform for all tests of these folders; stopped, process by process, after the last of them."""
     home = tmp_path_factory.mktemp("live") / "home"
     settings = settings_module.load({"FRONTDOOR_HOME": str(home), "FRONTDOOR_SWEEP_SECONDS": "30"})
-    with platform.up(settings) as running:
+    with ExitStack() as stack:
+        running = stack.enter_context(platform.up(settings))
+        request.config.stash[_STOP] = stack.close
         yield Live(settings, running)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests of the live platform come first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(FOLDERS))
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop the live platform after the last test that wants it."""
+    is_last = nextitem is not None and not nextitem.nodeid.startswith(FOLDERS)
+    if is_last and _STOP in item.config.stash:
+        item.config.stash[_STOP]()
+
+
+class FilesByWorker(LoadScopeScheduling):
+    """Each test file goes to one worker as a whole, and all files of the live platform to the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "live" if nodeid.startswith(FOLDERS) else nodeid.split("::", 1)[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesByWorker:
+    """Share the tests among workers, in their order."""
+    config.option.loadscopereorder = False
+    return FilesByWorker(config, log)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 300.0
 RECORDS = 40
+PAGE_WIDTH = 120
 SEVERITIES = ("critical", "warning", "info")
 
 
@@ -93,12 +94,13 @@ def _show(settings: Settings) -> bool:
 
 
 def samples(house: House) -> list[Sample]:
-    """Return a good and a poor file per feed, each from the first agency that sends it under the feed's own name."""
+    """Return a good and a poor file per feed, each from the agency whose files are the plainest to look at."""
     found = []
     for feed in house.feeds.values():
-        sender = next((code for code in sorted(house.agencies) if house.accepts(code, feed.code)), None)
-        if sender is None:
+        senders = [each for each in house.agency_feeds if each.source == feed.code]
+        if not senders:
             continue
+        sender = min(senders, key=lambda each: (each.archive != "none", each.format != "csv", each.agency)).agency
         rules = [rule for rule in feed.rules if rule.applies(house.agencies[sender], feed.code)]
         rules.sort(key=lambda rule: (SEVERITIES.index(rule.severity), rule.rule_id))
         to_sender = tuple(rule.rule_id for rule in rules if rule.scope == "record" and rule.recipient_role == "liaison")
@@ -180,7 +182,7 @@ def _print_table(rows: list[tuple[delivering.Landed, dict[str, Any], dict[str, A
     for heading in ("delivery", "from", "feed", "verdict"):
         table.add_column(heading, no_wrap=True)
     for heading in ("records", "findings", "published", "mart", "alert"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for landed, _, delivery in rows:
         table.add_row(
             str(delivery["delivery_id"]),
@@ -195,7 +197,7 @@ def _print_table(rows: list[tuple[delivering.Landed, dict[str, Any], dict[str, A
         Console().print(table)
     else:
         text = io.StringIO()
-        Console(file=text, width=120).print(table)
+        Console(file=text, width=PAGE_WIDTH).print(table)
         say("\n".join(line.rstrip() for line in text.getvalue().splitlines()))
     say("Seconds from the rename into the landing zone. No finding holds a record back: all of them are on the list.")
     say("")

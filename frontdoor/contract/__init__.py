@@ -12,6 +12,7 @@ never may. (A running platform goes on with the last house that was whole: front
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
@@ -68,13 +69,21 @@ def sources(root: Path | None = None) -> tuple[str, ...]:
 
 
 def load_house(root: Path | None = None) -> House:
-    """Everything declared below `root` (default: expectations/ of this checkout). Reads the files anew on every call.
+    """Everything declared below `root` (default: expectations/ of this checkout), read again when a file has changed.
 
     Raises ContractError for a declaration that is wrong.
     """
     root = root or expectations_folder()
     if not root.is_dir():
         raise ContractError(f"{root.name}/: expected a folder of contracts, found nothing")
+    files = ((path, path.stat()) for path in sorted(root.rglob("*.yaml")))
+    return _read(root, tuple((path, status.st_mtime_ns, status.st_size) for path, status in files))
+
+
+@lru_cache(4)
+def _read(root: Path, stamps: tuple[tuple[Path, int, int], ...]) -> House:
+    """Read the declarations; `stamps`: what their files were like, so that they are read once."""
+    del stamps
     agencies = _by_code(parse_agency(read_yaml(path, root)) for path in sorted(root.glob("agencies/*.yaml")))
     layouts = _by_code(parse_layout(read_yaml(path, root)) for path in sorted(root.glob("layouts/*.yaml")))
     contracts = {path: parse_feed(read_yaml(path, root)) for path in sorted(root.glob("*/contract.odcs.yaml"))}

@@ -7,6 +7,7 @@ every question put to it can answer with a place instead of a KeyError.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -57,7 +58,7 @@ class Node:
     def zone(self, key: str) -> str:
         """The name of a time zone."""
         name = self.text(key)
-        if name not in available_timezones():
+        if name not in _zone_names():
             raise self.wrong(key, "the name of a time zone, such as Europe/London")
         return name
 
@@ -120,6 +121,12 @@ class Node:
                 raise ContractError(f"{item.file}: {item.place}: expected each custom property once, found it twice")
             found[name] = item.value.get("value")
         return Node(self.file, f"{self.place}.customProperties" if self.place else "customProperties", found)
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    # Walks hundreds of files at every call.
+    return frozenset(available_timezones())
 
 
 def read_yaml(path: Path, root: Path) -> Node:

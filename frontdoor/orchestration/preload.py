@@ -1,6 +1,7 @@
 """Import the heavy libraries once in the scheduler, before it forks its workers: seconds saved in every task.
 
-Libraries only. Contracts are read afresh in every run, so that an agency added is an agency known.
+What is read of files (contracts, the dbt project) a worker reads again when a file has changed, so that an agency added
+is an agency known.
 """
 
 from __future__ import annotations
@@ -12,11 +13,17 @@ log = logging.getLogger(__name__)
 
 def warm() -> None:
     """Import what tasks will want; whatever fails here is left to fail in the task, where it is reported."""
-    for name, load in (("quality", _quality), ("warehouse", _warehouse)):
+    for name, load in (("contracts", _contracts), ("quality", _quality), ("warehouse", _warehouse)):
         try:
             load()
         except Exception as error:
             log.warning("preloading %s failed: %s", name, type(error).__name__)
+
+
+def _contracts() -> None:
+    from frontdoor.contract import load_house
+
+    load_house()
 
 
 def _quality() -> None:

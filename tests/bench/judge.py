@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,8 @@ TURNS = 2
 BAR = 3.0
 
 
-def run(scratch: Path) -> list[Figure]:
-    """Measure and return the figures."""
+def run(scratch: Path) -> Iterator[Figure]:
+    """Measure and yield the figures."""
     here = settings.load({"FRONTDOOR_HOME": str(scratch / "home"), "FRONTDOOR_SETTLE_SECONDS": "0"})
     house = load_house()
     postgres.start(here, preferred_port=0)
@@ -36,8 +36,9 @@ def run(scratch: Path) -> list[Figure]:
         warehouse.migrate(connection)
         warehouse.ensure_raw_tables(connection, house)
         delivery_id, reading = _read(scratch, here, house, connection)
+        yield _reading_figure(reading)
         warm.warm()
-        return [_reading_figure(reading), *_judging(here, house, connection, delivery_id)]
+        yield from _judging(here, house, connection, delivery_id)
     finally:
         postgres.stop(here)
 
@@ -64,7 +65,7 @@ def _read(scratch: Path, here: Any, house: House, connection: Any) -> tuple[int,
     return delivery_id, seconds
 
 
-def _judging(here: Any, house: House, connection: Any, delivery_id: int) -> list[Figure]:
+def _judging(here: Any, house: House, connection: Any, delivery_id: int) -> Iterator[Figure]:
     feed = house.feeds[FEED]
     (group,) = _plan(house, connection, delivery_id)
     records = judging._records(feed, group)
@@ -80,26 +81,21 @@ def _judging(here: Any, house: House, connection: Any, delivery_id: int) -> list
     same = _counts(connection) == found
     connection.rollback()
     written = f"the same {sum(found.values()):,} findings" if same else "OTHER FINDINGS"
-    figures = [
-        Figure(
-            f"judging {RECORDS:,} police records by {len(group.checks)} rules against SQL by hand",
-            f"{ours / by_hand:.2f} times ({ours:.1f} s and {by_hand:.1f} s; {written})",
-            f"<= {BAR}",
-            ours <= BAR * by_hand and same,
-        )
-    ]
+    yield Figure(
+        f"judging {RECORDS:,} police records by {len(group.checks)} rules against SQL by hand",
+        f"{ours / by_hand:.2f} times ({ours:.1f} s and {by_hand:.1f} s; {written})",
+        f"<= {BAR}",
+        ours <= BAR * by_hand and same,
+    )
     _forget(connection)
     for check in group.checks:
         alone = _undone(connection, lambda check=check: _ours_alone(here, connection, feed, records, check))
         hand = _undone(connection, lambda check=check: _by_hand(connection, feed, records, [check]))
         rule_id = check.rule.rule_id
-        figures.append(
-            Figure(
-                f"{rule_id} alone: {found.get(rule_id, 0):,} findings",
-                f"{alone / hand:.2f} times ({alone:.2f} s and {hand:.2f} s)",
-            )
+        yield Figure(
+            f"{rule_id} alone: {found.get(rule_id, 0):,} findings",
+            f"{alone / hand:.2f} times ({alone:.2f} s and {hand:.2f} s)",
         )
-    return figures
 
 
 def _by_hand(connection: Any, feed: Any, records: str, checks: Any) -> None:

@@ -314,6 +314,35 @@ def test_text_beside_elements_and_attributes_of_the_record_are_kept(tmp_path: Pa
     }
 
 
+LEAVES = st.builds(
+    lambda name, attribute, text, tail: f"<{name}{attribute}>{text}</{name}>{tail}",
+    st.sampled_from(["Name", "Grade", "Note", "u:Name", "a"]),
+    st.sampled_from(["", "", "", " k='1'"]),
+    st.sampled_from(
+        ["", " ", " Ann ", "two\nlines", "\u00a0", "&amp;", "<b>at home</b>", "seen <b/> twice", "<!-- x -->y"]
+    ),
+    st.sampled_from(["", "\n ", "\u00a0", "between"]),
+)
+
+
+@given(st.lists(LEAVES, max_size=5), st.sampled_from(["", " id='7'"]))
+@bounded(max_examples=300, deadline=None)
+def test_flat_record_is_read_as_a_nested_one_is(leaves: list[str], attribute: str) -> None:
+    content = f"<Message xmlns:u='u'><Child{attribute}>{''.join(leaves)}</Child></Message>".encode()
+    fields = {"name": "Name", "again": "Name", "grade": "./Grade", "here": ".", "home": "Note/b", "absent": "None"}
+
+    def lines() -> list[bytes]:
+        return [row.line for row in XmlReader(Content(Path(file.name)), mapping, LINEAGE).rows()]
+
+    mapping = {"record": "Message/Child", "fields": fields}
+    with tempfile.NamedTemporaryFile() as file, pytest.MonkeyPatch.context() as patch:
+        file.write(content)
+        file.flush()
+        quick = lines()
+        patch.setattr(xml_layout, "_texts_of", lambda record: None)
+        assert quick == lines()
+
+
 def test_record_that_makes_the_reading_fail_is_a_letter_of_that_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

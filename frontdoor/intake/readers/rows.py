@@ -6,11 +6,13 @@ record: a record is a row (perhaps with faults), or it is a dead letter of exact
 
 from __future__ import annotations
 
+import csv
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import IO, Any, NamedTuple, Protocol
 
 from frontdoor.intake.ledger import DeadLetter
@@ -123,6 +125,19 @@ def extra_json(extra: Mapping[str, Any]) -> str:
     return json.dumps(extra, ensure_ascii=False) if extra else "{}"
 
 
+class _Echo:
+    """A file for `csv.writer`, which returns what its file returns: here the text that was to be written."""
+
+    @staticmethod
+    def write(text: str) -> str:
+        return text
+
+
+@cache
+def _writer(delimiter: str, quote: str) -> Any:
+    return csv.writer(_Echo(), delimiter=delimiter, quotechar=quote, quoting=csv.QUOTE_ALL, lineterminator="")
+
+
 def line_of(cells: Sequence[str | None], delimiter: str, quote: str) -> str:
     """Return cells as CSV, every one of them quoted; an empty cell and None are the same to COPY's force_null."""
-    return delimiter.join([f"{quote}{cell.replace(quote, quote * 2)}{quote}" if cell else "" for cell in cells])
+    return str(_writer(delimiter, quote).writerow(cells))

@@ -34,7 +34,8 @@ _BLANKS = str.maketrans("\u00a0\u2007\u202f", "   ")
 _IS_BLANK = re.compile("[\u00a0\u2007\u202f]")
 # What a spreadsheet would run if the text were pasted into one; not a number, a telephone number or a bullet.
 _RUNS = re.compile(r"\s*(?:=\s*[\w(+\-@'\"]|@\w|[+-]\s*(?:[A-Za-z(@=]|[\d.,() ]+[^\d.,() \s]))")
-_REFERENCE = re.compile(r"([A-Z]{1,3})(?:\d{1,7})?\Z")
+_ODD_BEGINNINGS = frozenset(("", *"=+-@ \t\r\n"))
+_REFERENCE = re.compile(r"[A-Z]{1,3}\Z")
 
 
 class SheetRow(NamedTuple):
@@ -267,24 +268,36 @@ def rows_of(
 
 
 class _Parsed:
-    """The state of a sheet while it is parsed. Whole rows are appended to a list."""
+    """The state of a sheet while it is parsed. Whole rows are appended to a list.
+
+    Five of these calls are made for every cell, so they do their work themselves and in the order of what is frequent.
+    """
 
     def __init__(self, book: ooxml.Book, ready: list[SheetRow]) -> None:
         self._ready, self._kinds, self._is_1904 = ready, book.kinds, book.is_1904
         self._strings = book.strings()
-        self._positions: dict[str, int] = {}
+        self._near = self._strings.near
+        self._positions: dict[str, int] = {"": 0}
         self._row_no, self._row_length, self._at = 0, 0, -1
         self._cells: list[str] = []
         self._faults: set[str] = set()
         self._formulas: dict[int, str] = {}
-        self._cell: dict[str, str] = {}
+        self._what, self._style = "n", ""
         self._text: list[str] = []
         self._formula: str | None = None
         self._is_open = self._is_phonetic = False
 
     def start(self, tag: str, found: dict[str, str]) -> None:
+        tag = ooxml.local[tag]
         if tag == "c":
-            self._cell, self._at, self._formula = found, self._position(found.get("r")), None
+            # The column of the reference; the next one where there is none, or none that goes forward.
+            letters = found.get("r", "").rstrip("0123456789")
+            at = self._positions.get(letters)
+            if at is None:
+                at = self._position(letters)
+            self._at = at - 1 if self._at < at - 1 < MOST_COLUMNS else self._at + 1
+            self._what, self._style = found.get("t", "n"), found.get("s", "")
+            self._formula = None
             self._text.clear()
         elif tag in ("v", "t"):
             self._is_open = not self._is_phonetic
@@ -306,10 +319,12 @@ class _Parsed:
                 self._text.append(text)
 
     def end(self, tag: str) -> None:
+        tag = ooxml.local[tag]
         if tag in ("v", "t"):
             self._is_open = False
         elif tag == "c":
-            self._take()
+            if self._text or self._formula is not None:
+                self._take()
         elif tag == "f":
             self._formula, self._is_open = "".join(self._text), False
             self._text.clear()
@@ -323,23 +338,20 @@ class _Parsed:
                 self._cells, self._formulas = [], {}
                 self._faults.clear()
 
-    def _position(self, reference: str | None) -> int:
-        """The column of a reference, from 0; the next one where there is none, or none that goes forward."""
-        letters = reference.rstrip("0123456789") if reference else ""
-        at = self._positions.get(letters)
-        if at is None:
-            at = 0
-            for letter in letters if _REFERENCE.match(letters) else "":
-                at = at * 26 + ord(letter) - 64
-            if len(self._positions) < MOST_COLUMNS:
-                self._positions[letters] = at
-        return at - 1 if self._at < at - 1 < MOST_COLUMNS else self._at + 1
+    def _position(self, letters: str) -> int:
+        """The number of a column, from 1; 0 where the letters name none."""
+        at = 0
+        for letter in letters if _REFERENCE.match(letters) else "":
+            at = at * 26 + ord(letter) - 64
+        if len(self._positions) < MOST_COLUMNS:
+            self._positions[letters] = at
+        return at
 
     def _take(self) -> None:
         """Put the text of the cell into the row."""
         if self._formula is not None:
             self._faults.add(FORMULAS)
-        text = self._read("".join(self._text))
+        text = self._read(self._text[0] if len(self._text) == 1 else "".join(self._text))
         if text is None:
             self._row_length = LONGEST_LINE + 1
             return
@@ -348,17 +360,22 @@ class _Parsed:
                 self._formulas[self._at] = "=" + self._formula
             return
         self._row_length += CELL_LENGTH
-        self._cells.extend([""] * (self._at - len(self._cells)))
+        if self._at > len(self._cells):
+            self._cells.extend([""] * (self._at - len(self._cells)))
         self._cells.append(text)
 
     def _read(self, text: str) -> str | None:
-        what = self._cell.get("t", "n")
+        what = self._what
         if what == "s":
-            stored = self._strings[int(text)] if text.isdecimal() and len(text) < 10 else REPLACED if text else ""
+            if not text.isdecimal() or len(text) > 9:
+                return self._checked(REPLACED) if text else ""
+            position = int(text)
+            stored = self._near[position] if position < len(self._near) else self._strings.far(position)
             if stored is None:
                 return None
             self._row_length += len(stored)
-            return self._checked(stored)
+            # Most texts: nothing odd about them.
+            return stored if stored.isascii() and stored[:1] not in _ODD_BEGINNINGS else self._checked(stored)
         if what == "n":
             return cells.of_number(text, self._kind(), self._is_1904) if text else ""
         if what == "b":
@@ -370,8 +387,8 @@ class _Parsed:
         return self._checked(cells.of_string(text))
 
     def _kind(self) -> str | None:
-        style = self._cell.get("s")
-        if style is None or not style.isdecimal() or len(style) > 6:
+        style = self._style
+        if not style.isdecimal() or len(style) > 6:
             return self._kinds[0] if self._kinds else None
         at = int(style)
         return self._kinds[at] if at < len(self._kinds) else None
@@ -384,7 +401,7 @@ class _Parsed:
             if _IS_BLANK.search(text):
                 self._faults.add(NO_BREAK)
                 text = text.translate(_BLANKS)
-        if text[:1] in "=+-@ \t\r\n" and _RUNS.match(text):
+        if text[:1] in _ODD_BEGINNINGS and _RUNS.match(text):
             self._faults.add(FORMULA_STRING)
         return text
 

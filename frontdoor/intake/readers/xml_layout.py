@@ -29,9 +29,13 @@ log = logging.getLogger(__name__)
 
 # Elements nested deeper are not told apart: their text is kept together under the path so far.
 DEEPEST = 50
+MOST_NAMES = 10_000
 DAMAGED, GUESSED, HEADER_ONLY = "FIL-009", "FIL-008", "FIL-001"
 # Control characters that XML forbids; in UTF-8 they are these bytes and no others.
-_FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_CONTROLS = bytes({*range(0x20)} - {0x09, 0x0A, 0x0D})
+_FORBIDDEN = re.compile(b"[" + re.escape(_CONTROLS) + b"]")
+# A record that is no flat list of texts: elements in its elements, attributes, text of its own.
+_IS_NESTED = etree.XPath("boolean(*/*) or boolean(*/@*) or boolean(@*) or boolean(text()[normalize-space()])")
 # An ampersand that begins neither one of XML's own entities nor a character that XML allows.
 _STRAY = re.compile(
     rb"&(?!(?:amp|lt|gt|quot|apos|#(?:9|10|13|3[2-9]|[4-9]\d|\d{3,7})|#x(?:[9aAdD]|[2-9a-fA-F][\da-fA-F]|[\da-fA-F]{3,6}));)"
@@ -54,12 +58,15 @@ class XmlReader:
         """Read by this mapping: ``record`` (a path from the root), ``fields`` (property -> path), perhaps constants."""
         self.tally = Tally()
         self._content = content
-        self._lineage = lineage
+        self._before, self._after = lineage.around(self.delimiter)
         self._encoding = encoding_of(content)
         self._is_mended = not self._is_well_formed(mend=False) and self._is_well_formed(mend=True)
         self._fields = {name: tuple(str(place).split("/")) for name, place in mapping["fields"].items()}
         self._constants = dict(mapping.get("constants") or {})
         self._separator = str(mapping.get("list_separator", ";"))
+        # Elements of the record itself that properties are told in; and whether all of them are.
+        self._named = frozenset(place[0] for place in self._fields.values() if len(place) == 1) - {".", ".."}
+        self._is_flat = all(len(place) == 1 and place[0] in self._named for place in self._fields.values())
         self._record = tuple(part for part in str(mapping["record"]).split("/") if part not in ("", "."))
         # How far fields reach out of the record: the element to wait for before its records are complete.
         self._reach = max((place.count("..") for place in self._fields.values()), default=0)
@@ -141,31 +148,47 @@ class XmlReader:
     def _row(self, record_no: int, record: etree._Element, around: etree._Element) -> Row:
         # An element without a record lends its fields to an empty one, at the depth where the record would be.
         levels = self._reach if record is not around else 0
+        flat = _texts_of(record) if levels == self._reach else None
         used: set[etree._Element] = set()
-        cells: list[str | None] = []
-        # Looked through once for a record and not once for each of its fields.
-        inside: _Inside = {}
-        for place in self._fields.values():
-            found = self._at(record, place, inside, is_record=levels == self._reach)
-            used.update(found)
-            cells.append(self._separator.join(text for each in found if (text := _text(each))))
+        cells = self._cells(record, flat, used, is_record=levels == self._reach)
         cells += [str(value) for name, value in self._constants.items() if name not in self._fields]
         extra: dict[str, Any] = {}
+        if flat is not None and flat.keys() - self._named:
+            named = self._named | {_local(each) for each in used if each.getparent() is record}
+            extra = {name: text for name, text in flat.items() if text and name not in named}
         element, prefix = record, ""
         for level in range(levels + 1):
             skip = self._record[len(self._record) - level] if level else ""
-            _collect(element, prefix, skip, used, extra)
+            if level or flat is None:
+                _collect(element, prefix, skip, used, extra)
             parent = element.getparent()
             if parent is None:
                 break
             element, prefix = parent, prefix + "../"
         line = line_of([*cells, extra_json(extra)], self.delimiter, self.quote)
-        before, after = self._lineage.around(self.delimiter)
-        row = Row(record_no, _line_no(record), f"{before}{record_no}{after}{line}\n".encode())
+        row = Row(record_no, _line_no(record), f"{self._before}{record_no}{self._after}{line}\n".encode())
         if REPLACED in line:
             self.tally.fault(record_no, DAMAGED)
         self.tally.loaded += 1
         return row
+
+    def _cells(
+        self, record: etree._Element, flat: dict[str, str] | None, used: set[etree._Element], *, is_record: bool
+    ) -> list[str]:
+        """Return the text of every field, and add the elements that it was looked for in to those that are used."""
+        if flat is not None and self._is_flat:
+            return [flat.get(place[0], "") for place in self._fields.values()]
+        cells: list[str] = []
+        # Looked through once for a record and not once for each of its fields.
+        inside: _Inside = {}
+        for place in self._fields.values():
+            if flat is not None and len(place) == 1 and place[0] in self._named:
+                cells.append(flat.get(place[0], ""))
+                continue
+            found = self._at(record, place, inside, is_record=is_record)
+            used.update(found)
+            cells.append(self._separator.join(text for each in found if (text := _text(each))))
+        return cells
 
     def _at(
         self, record: etree._Element, place: tuple[str, ...], inside: _Inside, *, is_record: bool
@@ -202,12 +225,12 @@ class Stream:
         """Return the next block; none at the end."""
         block = next(self._blocks, None)
         if not self._mend:
-            return _FORBIDDEN.sub(_REPLACED, block or b"")
+            return _without_controls(block or b"")
         text = self._kept + (block or b"")
         # An ampersand at the very end is told only with the next block.
         cut = text.rfind(b"&", len(text) - _LONGEST_ENTITY) if block else -1
         self._kept = text[cut:] if cut > 0 else b""
-        return _STRAY.sub(b"&amp;", _FORBIDDEN.sub(_REPLACED, text[:cut] if cut > 0 else text))
+        return _STRAY.sub(b"&amp;", _without_controls(text[:cut] if cut > 0 else text))
 
 
 def encoding_of(content: Content) -> encoding.Encoding:
@@ -234,6 +257,23 @@ def _codec(name: str) -> str | None:
     except Exception:
         return None  # each codec that is none has an error of its own
     return codec if read == sample.decode() else None
+
+
+def _without_controls(block: bytes) -> bytes:
+    # Looking for them with a pattern takes ten times as long as counting what is left without them.
+    is_clean = len(block.translate(None, _CONTROLS)) == len(block)
+    return block if is_clean else _FORBIDDEN.sub(_REPLACED, block)
+
+
+def _texts_of(record: etree._Element) -> dict[str, str] | None:
+    """Return the texts in a record by name of element, where it is a flat list of them and no name comes twice.
+
+    Most records of most layouts are; going through them once takes a fifth of looking each property up.
+    """
+    if _IS_NESTED(record):
+        return None
+    found = {_names[child.tag]: (child.text or "").strip() for child in record}
+    return found if len(found) == len(record) and "" not in found else None
 
 
 def _collect(element: etree._Element, prefix: str, skip: str, used: set[etree._Element], extra: dict[str, Any]) -> None:
@@ -315,8 +355,20 @@ def _children(element: etree._Element, name: str) -> list[etree._Element]:
 
 
 def _local(element: etree._Element | None) -> str:
-    tag = element.tag if element is not None else None
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+    return _names[element.tag] if element is not None else ""
+
+
+class _Names(dict[Any, str]):
+    """Names of elements without their namespace; none for what is no element. Bounded: a layout has a few hundred."""
+
+    def __missing__(self, tag: Any) -> str:
+        local = tag.rpartition("}")[2] if isinstance(tag, str) else ""
+        if len(self) < MOST_NAMES:
+            self[tag] = local
+        return local
+
+
+_names = _Names()
 
 
 def _text(element: etree._Element) -> str:
