@@ -135,8 +135,17 @@ def house() -> House:
     return load_house()
 
 
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The macros of the house, in one place for all tests: dbt parses again only what changed since the test before."""
+    project = tmp_path_factory.mktemp("project") / "dbt_project"
+    shutil.copytree(dbt_runner.PROJECT / "macros", project / "macros")
+    shutil.copy(dbt_runner.PROJECT / "dbt_project.yml", project)
+    return project
+
+
 @pytest.fixture
-def marts(database: Database, house: House, tmp_path: Path) -> Iterator[Marts]:
+def marts(database: Database, house: House, project: Path) -> Iterator[Marts]:
     connection = database.connect()
     warehouse.ensure_raw_tables(connection, house)
     with connection.cursor() as cursor:
@@ -146,9 +155,7 @@ def marts(database: Database, house: House, tmp_path: Path) -> Iterator[Marts]:
             " raw.police, raw.police_read cascade"
         )
     connection.commit()
-    project = tmp_path / "dbt_project"
-    shutil.copytree(dbt_runner.PROJECT / "macros", project / "macros")
-    shutil.copy(dbt_runner.PROJECT / "dbt_project.yml", project)
+    shutil.rmtree(project / "models", ignore_errors=True)
     (project / "models").mkdir()
     marts = Marts(database, project, connection)
     marts.write("sources.yml", SOURCES)

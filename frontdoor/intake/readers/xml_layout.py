@@ -60,13 +60,14 @@ class XmlReader:
         self._content = content
         self._before, self._after = lineage.around(self.delimiter)
         self._encoding = encoding_of(content)
-        self._is_mended = not self._is_well_formed(mend=False) and self._is_well_formed(mend=True)
+        self._is_mended = self._has_stray() and not self._is_well_formed(mend=False) and self._is_well_formed(mend=True)
         self._fields = {name: tuple(str(place).split("/")) for name, place in mapping["fields"].items()}
         self._constants = dict(mapping.get("constants") or {})
         self._separator = str(mapping.get("list_separator", ";"))
         # Elements of the record itself that properties are told in; and whether all of them are.
         self._named = frozenset(place[0] for place in self._fields.values() if len(place) == 1) - {".", ".."}
         self._is_flat = all(len(place) == 1 and place[0] in self._named for place in self._fields.values())
+        self._places = [place[0] for place in self._fields.values()]
         self._record = tuple(part for part in str(mapping["record"]).split("/") if part not in ("", "."))
         # How far fields reach out of the record: the element to wait for before its records are complete.
         self._reach = max((place.count("..") for place in self._fields.values()), default=0)
@@ -128,6 +129,16 @@ class XmlReader:
         if not record_no:
             self.tally.file_fault(HEADER_ONLY)
 
+    def _has_stray(self) -> bool:
+        """Tell whether an ampersand may stand alone: nothing else is mended, and to look for it costs little."""
+        stream, tail = Stream(self._content, self._encoding, mend=False), b""
+        while block := stream.read():
+            # One at the very end of a block may be told wrongly, and is then looked at with all the rest.
+            if _STRAY.search(tail + block):
+                return True
+            tail = block[-_LONGEST_ENTITY:]
+        return False
+
     def _is_well_formed(self, *, mend: bool) -> bool:
         stream, parser = Stream(self._content, self._encoding, mend=mend), expat.ParserCreate("utf-8")
         try:
@@ -174,11 +185,11 @@ class XmlReader:
 
     def _cells(
         self, record: etree._Element, flat: dict[str, str] | None, used: set[etree._Element], *, is_record: bool
-    ) -> list[str]:
+    ) -> list[str | None]:
         """Return the text of every field, and add the elements that it was looked for in to those that are used."""
         if flat is not None and self._is_flat:
-            return [flat.get(place[0], "") for place in self._fields.values()]
-        cells: list[str] = []
+            return list(map(flat.get, self._places))
+        cells: list[str | None] = []
         # Looked through once for a record and not once for each of its fields.
         inside: _Inside = {}
         for place in self._fields.values():
