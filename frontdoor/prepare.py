@@ -71,13 +71,26 @@ def prepare_if_changed(connection: Connection, settings: Settings) -> House:
             prepare(settings)
         return load_house()
     except Exception as error:
-        last_whole = settings.home / LAST_WHOLE
-        if database.is_away(error) or not last_whole.is_dir():
-            raise
-        # A declaration's text is ours and may be said; any other error may quote what stands in a table.
-        said = str(error) if isinstance(error, ContractError) else database.safe_error(error)
-        log.error("a declaration or constant is wrong, so the last whole ones are used: %s", said)
-        return load_house(last_whole)
+        return load_house(_last_whole(settings, error))
+
+
+def prepare_to_run(settings: Settings) -> None:
+    """Prepare before a platform starts or works; a wrong declaration leaves the last whole house in force here too."""
+    try:
+        prepare(settings)
+    except Exception as error:
+        _last_whole(settings, error)
+
+
+def _last_whole(settings: Settings, error: Exception) -> Path:
+    """Return where the last whole declarations are kept, having said what is wrong; raise the error where none are."""
+    last_whole = settings.home / LAST_WHOLE
+    if database.is_away(error) or not last_whole.is_dir():
+        raise error
+    # A declaration's text is ours and may be said; any other error may quote what stands in a table.
+    said = str(error) if isinstance(error, ContractError) else database.safe_error(error)
+    log.error("a declaration or constant is wrong, so the last whole ones are used: %s", said)
+    return last_whole
 
 
 def _keep(settings: Settings) -> None:

@@ -17,6 +17,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from frontdoor import clock
 from frontdoor.alerts import digest, facts, telling
 from frontdoor.alerts.routing import LIAISON
+from frontdoor.contract.model import RECIPIENT_ROLES
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -98,6 +99,11 @@ def _put(
 
 def _id(about: str, number: int, role: str, *more: str) -> UUID:
     return uuid5(_NAMESPACE, "/".join((about, str(number), role, *more)))
+
+
+def recipients(house: House) -> set[tuple[str, str]]:
+    """Return all whom a message may go to: the agency whose people are meant, and the role."""
+    return {_recipient(house, agency, role) for agency in house.agencies for role in RECIPIENT_ROLES}
 
 
 def _recipient(house: House, agency_code: str, role: str) -> tuple[str, str]:

@@ -57,6 +57,7 @@ def _contracts() -> Check:
 
 def _routing(settings: Settings) -> Check:
     from frontdoor.alerts.channels import smtp
+    from frontdoor.alerts.outbox import recipients
     from frontdoor.alerts.routing import ContactsError, load_contacts
     from frontdoor.contract import load_house
 
@@ -67,12 +68,13 @@ def _routing(settings: Settings) -> Check:
         smtp.parse(settings.smtp_url, settings.smtp_password_file)
     except (ContactsError, ValueError) as error:  # both name a setting and quote none of it
         return Check("routing", False, f"{error}.")
-    agencies = load_house().agencies.values()
-    nobody = sorted(agency.code for agency in agencies if not contacts.people(agency.code, agency.liaison_role))
+    nobody = sorted(
+        f"{agency}/{role}" for agency, role in recipients(load_house()) if not contacts.people(agency, role)
+    )
     if nobody:
-        sentence = f"Nobody is named in FRONTDOOR_CONTACTS as liaison of {', '.join(nobody)}: their messages wait."
+        sentence = f"Nobody is named in FRONTDOOR_CONTACTS as {', '.join(nobody)}: their messages wait."
         return Check("routing", False, sentence)
-    return Check("routing", True, "Every agency has a liaison.")
+    return Check("routing", True, "Every role that messages go to is held by somebody.")
 
 
 def _passfile(settings: Settings) -> Check:

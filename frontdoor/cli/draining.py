@@ -32,10 +32,10 @@ def add(commands: Any) -> None:
 def run_ingest(arguments: argparse.Namespace, settings: Settings) -> int:
     """Drain everything once."""
     from frontdoor import delivery
-    from frontdoor.prepare import prepare
+    from frontdoor.prepare import prepare_to_run
 
     with _a_database(settings), progress("working through everything that waits"):
-        prepare(settings)
+        prepare_to_run(settings)
         done = delivery.ingest(settings)
     if arguments.json:
         emit(done)
@@ -61,7 +61,7 @@ def _a_database(settings: Settings) -> Iterator[None]:
 
 
 def run_replay(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Judge and publish again what was published."""
+    """Judge and publish again what was published, and load what was given up."""
     by_agency = arguments.agency is not None or arguments.feed is not None
     if (arguments.delivery is None) == (not by_agency) or (by_agency and not (arguments.agency and arguments.feed)):
         raise UsageMistake("replay wants --delivery ID, or --agency A with --feed F")
@@ -75,19 +75,19 @@ def run_replay(arguments: argparse.Namespace, settings: Settings) -> int:
                 agency, source = agency_and_source(load_house(), arguments.agency, arguments.feed)
                 cursor.execute(
                     "select delivery_id from intake.deliveries"
-                    " where agency_code = %s and %s in (source, feed) and status = 'published' order by delivery_id",
+                    " where agency_code = %s and %s in (source, feed) and status in ('published', 'dead_letter')"
+                    " order by delivery_id",
                     (agency, source),
                 )
             else:
                 cursor.execute(
-                    "select delivery_id from intake.deliveries where delivery_id = %s and status = 'published'",
-                    (arguments.delivery,),
+                    "select delivery_id from intake.deliveries where delivery_id = %s", (arguments.delivery,)
                 )
-            delivery_ids = [row[0] for row in cursor.fetchall()]
+            delivery_ids = delivery.replayable(connection, [each for (each,) in cursor.fetchall()])
     finally:
         connection.close()
     if not delivery_ids and not by_agency:
-        raise UsageMistake(f"there is no published delivery {arguments.delivery}")
+        raise UsageMistake(f"there is no delivery {arguments.delivery} that was published or given up")
     with progress(f"judging {len(delivery_ids)} deliveries again"):
         replayed = delivery.replay(settings, delivery_ids, notify=arguments.notify)
         built = delivery.build(settings)

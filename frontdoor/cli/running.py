@@ -62,10 +62,9 @@ def where_to_look(settings: Settings, running: Any) -> list[str]:
         lines.append(f"            user admin, password in {running.airflow.passwords_file}")
     lines.append(f"mails       {settings.mail_dir if settings.smtp_url is None else 'by SMTP'}")
     lines.append(f"landing     {settings.landing}/<agency>/<feed>/")
-    lines.append(
-        f"marts       PGPASSFILE={server.passfile} {_psql()} -h {server.host} -p {server.port} -U {server.bi_reader}"
-        f" -d {server.name} -c 'select * from bi.indicator_values'"
-    )
+    psql = f"PGPASSFILE={server.passfile} {_psql()} -h {server.host} -p {server.port} -d {server.name}"
+    lines.append(f"marts       {psql} -U {server.bi_reader} -c 'select * from bi.indicator_values'")
+    lines.append(f"triage      {psql} -U {server.owner} -c 'select * from worklists.triage'")
     return lines
 
 

@@ -102,6 +102,11 @@ def has_unbuilt(settings: Settings) -> bool:
         return cursor.fetchone() == (True,)
 
 
+def replayable(connection: Connection, delivery_ids: Collection[int]) -> list[int]:
+    """Return those of these deliveries that `replay` takes: published ones, and those that were given up."""
+    return [delivery_id for _, _, delivery_id, _ in replaying.replayable(connection, delivery_ids)]
+
+
 def replay(settings: Settings, delivery_ids: Collection[int], *, notify: bool = False) -> int:
     """Judge and publish these deliveries again, under today's contract; return how many.
 

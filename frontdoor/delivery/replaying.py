@@ -24,7 +24,7 @@ def replay(
     One that was given up (its loading failed again and again) is loaded anew.
     """
     done = 0
-    for feed, agency, delivery_id, status in _replayable(connection, delivery_ids):
+    for feed, agency, delivery_id, status in replayable(connection, delivery_ids):
         if status == "dead_letter":
             with connection, connection.cursor() as cursor:
                 _take_up_again(cursor, delivery_id)
@@ -38,7 +38,8 @@ def replay(
     return done
 
 
-def _replayable(connection: Connection, delivery_ids: Collection[int]) -> list[tuple[str, str, int, str]]:
+def replayable(connection: Connection, delivery_ids: Collection[int]) -> list[tuple[str, str, int, str]]:
+    """Return feed, agency, id and status of those deliveries that were published, or given up until now."""
     with connection, connection.cursor() as cursor:
         cursor.execute(
             """

@@ -26,7 +26,7 @@ from frontdoor.database import Server
 from frontdoor.platform import airflow, logs, ports, postgres, processes
 from frontdoor.platform.airflow import Airflow
 from frontdoor.platform.supervisor import Supervisor
-from frontdoor.prepare import prepare
+from frontdoor.prepare import prepare_to_run
 from frontdoor.settings import Settings
 
 READY_SECONDS = 240.0
@@ -188,7 +188,7 @@ def _make_ready_to_run(settings: Settings, with_airflow: bool, say: Say, held: l
     if is_embedded or with_airflow:  # Airflow's own tables live in the embedded server, also beside another warehouse
         own = postgres.start(settings, say=say)
     with ThreadPoolExecutor(max_workers=1) as beside:
-        prepared = beside.submit(prepare, settings)
+        prepared = beside.submit(prepare_to_run, settings)
         if with_airflow and own is not None:
             before = airflow.describe(settings)
             wanted = before.port if before else airflow.PREFERRED_PORT

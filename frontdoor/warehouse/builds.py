@@ -91,6 +91,15 @@ class _Call:
             (columns,) = cursor.fetchone() or ("",)
         return f"{self.dbt.made_of()} {columns}"
 
+    def all_relations_stand(self) -> bool:
+        """Tell whether no relation of a model is missing: one that somebody dropped must be made, and made whole."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "select bool_and(to_regclass(name) is not null) from unnest(%s) as name", (self.dbt.relations(),)
+            )
+            (stand,) = cursor.fetchone() or (False,)
+        return bool(stand)
+
 
 def build(settings: Settings, *, even_if_nothing: bool = False, project: Path = PROJECT) -> BuildResult:
     """Build everything published and unbuilt; return what was done, nothing when another process is at it.
@@ -139,8 +148,7 @@ def _one_build(call: _Call, claim: slices.Claim) -> tuple[BuildResult, set[int]]
     with connection.cursor() as cursor:
         feeds = {each.feed for each in claim.slices}
         made_of = call.made_of()
-        # Once an hour all is made again, whatever the ledger says: a view that somebody dropped is back then.
-        is_made = bool(feeds) and made_of == slices.last_made_of(cursor)
+        is_made = bool(feeds) and made_of == slices.last_made_of(cursor) and call.all_relations_stand()
         build_id = slices.begin(cursor, claim.slices, clock.now(), made_of)
         connection.commit()
         claimed = clock.monotonic()

@@ -23,7 +23,7 @@ import logging
 import os
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import sleep
@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 WHOLE_PROJECT = "(the whole project)"
+SUFFIXES = (".sql", ".yml", ".yaml", ".csv", ".md")
 THREADS = 4
 LOCK_PAUSES = (0.2, 1.0, 3.0)
 # Parts of Postgres's own messages, which are the same for any data; dbt keeps no SQLSTATE.
@@ -124,7 +125,7 @@ class Dbt:
         """The parsed project, kept in the process until a file of it changes; None when it cannot be parsed."""
         # The parsed project holds the name of the database; what only connections need does not matter to it.
         address = [value for name, value in sorted(self.variables.items()) if name.startswith("FRONTDOOR_DBT_")]
-        key = (self.project, *address, _signature(self.project))
+        key = (self.project, *address, self.made_of())
         if key not in _manifests:
             parsed = self._call(["parse", *self._options()], None)
             if parsed is None or not parsed.success:
@@ -134,12 +135,20 @@ class Dbt:
         return _manifests[key]
 
     def made_of(self) -> str:
-        """What relations are made of: a fingerprint of the project's text."""
+        """What relations are made of: a fingerprint of the project; of a file that cannot be read, its name alone."""
         found = hashlib.sha256()
-        for path in sorted(_files(self.project)):
-            found.update(f"{path.relative_to(self.project)}\n".encode())
-            found.update(path.read_bytes())
+        for path in sorted(self.project.rglob("*")):
+            if path.suffix in SUFFIXES:
+                found.update(f"{path.relative_to(self.project)}\n".encode())
+                with suppress(OSError):
+                    found.update(path.read_bytes())
         return found.hexdigest()
+
+    def relations(self) -> list[str]:
+        """The relations of the models, as ``schema.name``; none when the project cannot be parsed."""
+        manifest = self.manifest()
+        nodes = manifest.nodes.values() if manifest is not None else ()
+        return sorted(f"{node.schema}.{node.alias}" for node in nodes if node.resource_type == "model")
 
     def _invoke(self, command: str, select: Sequence[str] = (), *, is_made: bool = False) -> dict[str, str] | None:
         """State by node name (success, error, skipped, try_again); None: dbt did not run."""
@@ -266,13 +275,3 @@ def _takes_in_news(node: Any) -> bool:
     """Tell whether a failure of the node must be made good with the same news: the next build makes the others
     whole."""
     return node.schema in ("staging", "core", "worklists") and node.config.incremental_strategy != "replace_all"
-
-
-def _signature(project: Path) -> tuple[int, int]:
-    """Changes when a file of the project does."""
-    stamps = [path.stat().st_mtime_ns for path in _files(project)]
-    return len(stamps), max(stamps, default=0)
-
-
-def _files(project: Path) -> Iterator[Path]:
-    return (path for path in project.rglob("*") if path.suffix in (".sql", ".yml", ".yaml", ".csv", ".md"))

@@ -1,7 +1,7 @@
 """Postgres itself is killed at the worst moments, and an upload stalls and goes on: nothing is lost, nothing doubled.
 
 Mend: what restarts the server is frontdoor/platform/supervisor.py; what was cut is told by the moment: intake/load.py (copy),
-quality/ (judge), warehouse/builds.py (build), alerts/send.py (send).
+quality/ (judge), warehouse/builds.py (build), alerts/sending.py (send).
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from frontdoor import delivery, intake
+from frontdoor import cli, delivery, intake
+from frontdoor import settings as setting
 from frontdoor.contract import load_house
 from frontdoor.delivery import lanes
 from frontdoor.prepare import prepare
@@ -75,7 +76,9 @@ def test_file_that_fails_again_and_again_is_given_up_and_a_replay_takes_it_up(
     assert (status, attempts) == ("dead_letter", lanes.LOAD_ATTEMPTS + 1)
     assert _rows(ready, "select count(*) from quality.dead_letters where resolved_at is null") == [(1,)]
 
-    assert delivery.replay(ready.settings, [delivery_id]) == 1
+    for name, value in setting.as_environment(ready.settings).items():
+        monkeypatch.setenv(name, value)
+    assert cli.main(["replay", "--delivery", str(delivery_id)]) == 0
     delivery.ingest(ready.settings)
     assert _newest(ready)[1] == "published"
     assert _rows(ready, "select count(*) from worklists.triage where delivery_id = %s", delivery_id) == [(RECORDS,)]

@@ -55,3 +55,16 @@ def test_wrong_declaration_leaves_the_last_whole_house_in_force(
     assert set(house.feeds) == {"police", "referral", "visit"}
     assert "visit/contract.odcs.yaml" in caplog.text
     connection.close()
+
+
+def test_wrong_declaration_stops_neither_a_start_nor_an_ingest(
+    database: Any, declarations: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    prepare.prepare(database.settings)
+    (declarations / "police" / "contract.odcs.yaml").write_text("kind: [this is no contract")
+    with caplog.at_level(logging.ERROR):
+        prepare.prepare_to_run(database.settings)
+    assert "police/contract.odcs.yaml" in caplog.text
+    shutil.rmtree(database.settings.home / prepare.LAST_WHOLE)
+    with pytest.raises(contract.ContractError):
+        prepare.prepare_to_run(database.settings)

@@ -13,6 +13,7 @@ import pytest
 
 from frontdoor import cli
 from frontdoor.cli import delivering, output
+from frontdoor.contract import load_house
 from frontdoor.settings import Settings
 
 
@@ -190,3 +191,19 @@ def test_doctor_of_a_home_where_nothing_runs_is_not_well(capsys: Any) -> None:
     assert document["ok"] is False
     assert all(set(check) == {"id", "ok", "sentence"} for check in document["checks"])
     assert {"database", "contracts", "routing", "passfile"} <= {check["id"] for check in document["checks"]}
+
+
+def test_doctor_names_every_role_that_nobody_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    contacts = tmp_path / "contacts.yaml"
+    agencies = load_house().agencies.values()
+    contacts.write_text("".join(f"{each.liaison_role}: someone@agency.example\n" for each in agencies))
+    monkeypatch.setenv("FRONTDOOR_CONTACTS", str(contacts))
+    monkeypatch.setenv("FRONTDOOR_SMTP_URL", "smtp://127.0.0.1:25")
+    cli.main(["doctor", "--json"])
+    (routing,) = (each for each in json.loads(capsys.readouterr().out)["checks"] if each["id"] == "routing")
+    assert not routing["ok"]
+    for role in ("head_of_service", "team_manager", "data_engineer"):
+        assert role in routing["sentence"]
+    assert "liaison" not in routing["sentence"]
