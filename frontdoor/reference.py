@@ -204,6 +204,11 @@ def _is_valid(row: Mapping[str, str], on: date) -> bool:
     return row["valid_from"] <= on.isoformat() and (not row["valid_to"] or on.isoformat() <= row["valid_to"])
 
 
+def stamp() -> tuple[int, ...]:
+    """Return what changes when a seed does."""
+    return tuple(_stamp(path.stem) for path in sorted(SEEDS.glob("*.csv")))
+
+
 def _rows(seed: str) -> tuple[Mapping[str, str], ...]:
     return _read(seed, _stamp(seed))
 

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from time import sleep
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
@@ -38,6 +39,9 @@ STALE_AFTER = timedelta(minutes=1)
 # Tests speak of the whole of the marts; under a stream of files they need not run after each.
 TESTS_EVERY = timedelta(minutes=5)
 TESTS_AT_A_TIME = 20
+# So many deliveries on their way to being published are a burst; the next build waits so long for them.
+A_BURST = 10
+GATHER_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,8 @@ def _drain(call: _Call) -> BuildResult:
     even_if_nothing = call.even_if_nothing and _is_stale(call.connection)
     call.even_if_nothing = False
     while True:
+        if total.builds_count:
+            _let_a_burst_gather(call.connection)
         claim = call.claim()
         if not claim.slices and not even_if_nothing:
             break
@@ -140,6 +146,22 @@ def _drain(call: _Call) -> BuildResult:
         call.is_done_with_retries |= claim.is_retry and bool(undone)
         call.turn_of_large = not claim.has_large
     return total + _test(call) if total.builds_count else total
+
+
+def _let_a_burst_gather(connection: Connection) -> None:
+    """Wait a few seconds while many deliveries are on their way: a build for each few takes the processor from them."""
+    until = clock.monotonic() + GATHER_SECONDS
+    while clock.monotonic() < until:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select count(*) >= %s from intake.deliveries where status in ('received', 'loaded', 'checked')",
+                (A_BURST,),
+            )
+            (is_burst,) = cursor.fetchone() or (False,)
+        connection.commit()
+        if not is_burst:
+            return
+        sleep(0.2)
 
 
 def _one_build(call: _Call, claim: slices.Claim) -> tuple[BuildResult, set[int]]:

@@ -50,7 +50,10 @@ def _special(good: bytes) -> Iterator[tuple[str, bytes]]:
     yield "a zip of nothing", _zip({})
     yield "a zip of a thousand and one", _zip({f"{number}": b"a" for number in range(1001)})
     yield "a zip of bombs", _zip({f"{number}": b"\0" * (40 * MEGABYTE) for number in range(3)})
-    yield "one line without end", good[:200] + b"x" * (20 * MEGABYTE)
+    yield "one line without end", good[:200] + b"x" * (50 * MEGABYTE)
+    yield "a field of fifty megabytes", b'notification_ref,narrative\n1,"' + b"x" * (50 * MEGABYTE) + b'"\n2,short\n'
+    yield "a text of fifty megabytes", b'{"narrative": "' + b"x" * (50 * MEGABYTE) + b'"}\n{"narrative": "short"}\n'
+    yield "an element of fifty megabytes", b"<Message><a>" + b"x" * (50 * MEGABYTE) + b"</a></Message>"
     yield "ten thousand columns", b",".join(b"c%d" % n for n in range(10_000)) + b"\n" + b"1," * 9_999 + b"1\n"
     yield "a million quotes", b'"' * MEGABYTE
     yield "nested json", b"[" * 200_000

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg2
@@ -26,10 +27,12 @@ from frontdoor.quality.sufficiency import letters
 
 log = logging.getLogger(__name__)
 
-# SQLSTATE classes of a database that is gone, busy, full or told to stop: nothing that a record could cause.
 # How many statements may be spent on narrowing a failure down, per sender and day.
 MOST_ATTEMPTS = 400
 ANALYZED_FROM_RECORDS = 1000
+# Ways of reading that are remembered: senders times days, in one process.
+MOST_WAYS = 64
+_RECORDS = "/* these records */"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,20 @@ class Batch:
     received: tuple[datetime, datetime]
 
 
+@dataclass(frozen=True)
+class Way:
+    """How a batch is read: the dialect of its sender, and the statement around the condition that finds the records."""
+
+    house: House
+    dialect: Dialect
+    before: str
+    after: str
+
+    def reading(self, condition: str) -> str:
+        """SQL that reads what `condition` finds."""
+        return self.before + condition + self.after
+
+
 def read(connection: Connection, house: House, delivery_ids: Sequence[int]) -> None:
     """Read these deliveries' records, in the caller's transaction. Reading again replaces the earlier reading.
 
@@ -54,6 +71,23 @@ def read(connection: Connection, house: House, delivery_ids: Sequence[int]) -> N
         cursor.execute("set local jit = off")
         for batch in _batches(cursor, house, delivery_ids):
             _read(cursor, house, batch)
+
+
+_ways: dict[tuple[Any, ...], Way] = {}
+
+
+def _way(house: House, batch: Batch) -> Way:
+    """Return how a batch is read. Spelling the statement out takes longer than reading a small file by it."""
+    key = (id(house), batch.agency, batch.source, batch.feed.code, batch.on, reference.stamp())
+    known = _ways.get(key)
+    # The way holds its house, so the id of one that is remembered is nobody else's.
+    if known is None or known.house is not house:
+        how = dialect(house, batch.feed, batch.agency, batch.source, batch.on)
+        before, _, after = _reading(house, batch, how, _RECORDS).partition(_RECORDS)
+        if len(_ways) >= MOST_WAYS:
+            _ways.clear()
+        known = _ways[key] = Way(house, how, before, after)
+    return known
 
 
 def dialect(house: House, feed: Feed, agency: str, source: str, on: date) -> Dialect:
@@ -123,7 +157,7 @@ def _batches(cursor: Cursor, house: House, delivery_ids: Sequence[int]) -> Itera
 
 def _read(cursor: Cursor, house: House, batch: Batch) -> None:
     feed = batch.feed
-    how = dialect(house, feed, batch.agency, batch.source, batch.on)
+    way = _way(house, batch)
     for month in {each.replace(day=1, hour=0, minute=0, second=0, microsecond=0) for each in batch.received}:
         cursor.execute("select raw.ensure_partition(%s, %s)", (feed.code, month))
     # Only a second reading finds something to replace.
@@ -132,14 +166,14 @@ def _read(cursor: Cursor, house: House, batch: Batch) -> None:
     )
     spent = [MOST_ATTEMPTS]
     everything = statement.where(batch.delivery_ids, batch.received)
-    if not _attempt(cursor, _reading(house, batch, how, everything), batch, spent):
-        if not _attempt(cursor, _reading(house, batch, how, "false"), batch, spent):
+    if not _attempt(cursor, way.reading(everything), batch, spent):
+        if not _attempt(cursor, way.reading("false"), batch, spent):
             _leave_unread(cursor, house, batch, batch.delivery_ids, None)
             return
         for delivery_id in batch.delivery_ids:
-            _read_by_halves(cursor, house, batch, how, delivery_id, spent)
-    clock_changes.note(cursor, house, batch.feed, batch.delivery_ids, batch.received, how.zone)
-    serial_numbers.note(cursor, house, batch.feed, batch.delivery_ids, batch.received, how.received_year)
+            _read_by_halves(cursor, house, batch, way, delivery_id, spent)
+    clock_changes.note(cursor, house, batch.feed, batch.delivery_ids, batch.received, way.dialect.zone)
+    serial_numbers.note(cursor, house, batch.feed, batch.delivery_ids, batch.received, way.dialect.received_year)
     _let_the_planner_know(cursor, batch, everything)
 
 
@@ -169,9 +203,7 @@ def _kind_of(house: House, batch: Batch) -> str | None:
     return agency.kind if agency else None
 
 
-def _read_by_halves(
-    cursor: Cursor, house: House, batch: Batch, how: Dialect, delivery_id: int, spent: list[int]
-) -> None:
+def _read_by_halves(cursor: Cursor, house: House, batch: Batch, way: Way, delivery_id: int, spent: list[int]) -> None:
     everything = statement.where([delivery_id], batch.received)
     cursor.execute(f"select min(_record_no), max(_record_no) from raw.{identifier(batch.feed.code)} where {everything}")
     first, last = cursor.fetchone() or (None, None)
@@ -179,7 +211,7 @@ def _read_by_halves(
     while waiting:
         records = waiting.pop()
         condition = statement.where([delivery_id], batch.received, records)
-        if spent[0] > 0 and _attempt(cursor, _reading(house, batch, how, condition), batch, spent):
+        if spent[0] > 0 and _attempt(cursor, way.reading(condition), batch, spent):
             continue
         if records[0] == records[1] or spent[0] <= 0:
             _leave_unread(cursor, house, batch, [delivery_id], records)
