@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from frontdoor.contract import Property
 from frontdoor.intake.content import Content
-from frontdoor.intake.readers import forms, headers
+from frontdoor.intake.readers import forms, headers, json_records
 from frontdoor.intake.readers.json_records import DEEPEST, JsonReader
 from frontdoor.intake.readers.rows import Lineage
 from frontdoor.intake.reasons import Unreadable
@@ -294,3 +294,35 @@ def test_form_is_told_by_the_bytes(content: str, agreed: str, expected: tuple[st
         file.write(content.encode())
         file.flush()
         assert forms.form_of(Content(Path(file.name)), agreed) == expected
+
+
+NAMED = (
+    '"forename"',
+    '"narrative"',
+    '"grade"',
+    '"odd name"',
+    '"a:b"',
+    '"\\u0061"',
+    '"Ann"',
+    '" "',
+    '""',
+    '"é:"',
+    '":"',
+)
+OTHER = ("1", "1.10", "null", "true", "NaN", "{}", "[]", '{"a": "b"}', '["a", "b"]', '"a\tb"', '"\ud800"', '"\x00"')
+PIECES = st.sampled_from((*NAMED, *OTHER))
+BETWEEN = st.sampled_from(["", "", " ", "\t"])
+LINES = st.lists(st.tuples(BETWEEN, PIECES, BETWEEN, PIECES, BETWEEN), max_size=5).map(
+    lambda parts: "{" + ",".join(f"{a}{name}{b}:{b}{value}{c}" for a, name, b, value, c in parts) + "}"
+)
+
+
+@given(st.lists(LINES, min_size=1, max_size=3), st.sampled_from(["\n", "\r\n", ",\n"]))
+@bounded(max_examples=500, deadline=None)
+def test_line_that_is_read_quickly_is_read_as_any_other(lines: list[str], end: str) -> None:
+    content = ('{"forename": "Bea"}\n' + end.join(lines)).encode("utf-8", "surrogatepass")
+    quick, reader = read(content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_records, "_flat_record", lambda line: None)
+        slow, other = read(content)
+    assert (quick, found(reader), reader.reading) == (slow, found(other), other.reading)
