@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from frontdoor.contract import Property
 from frontdoor.contract import normalised as slowly_normalised
@@ -36,7 +36,7 @@ class Columns:
         """Whether every column is a property of its own."""
         return all(self.properties)
 
-    @property
+    @cached_property
     def recognised(self) -> tuple[str, ...]:
         """The properties that the file carries, in order."""
         return tuple(name for name in self.properties if name)

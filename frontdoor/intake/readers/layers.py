@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
+from itertools import islice
 
 from frontdoor import reference
 from frontdoor.intake.readers.headers import Vocabulary, normalised
@@ -32,7 +33,7 @@ def is_record_above(cells: Sequence[str], width: int) -> bool:
 
 def count_told(cells: Sequence[str], on: date) -> int | None:
     """Return how many records a last line says there are (-1: a last line without a number); None if it is a record."""
-    said = [cell for cell in cells if cell.strip()]
+    said = list(islice((cell for cell in cells if cell.strip()), MOST_COUNT_CELLS + 1))
     if not 0 < len(said) <= MOST_COUNT_CELLS:
         return None
     words = normalised(" ".join(said)).split()

@@ -83,6 +83,8 @@ class WorkbookReader:
         if not self._has_header:
             found = headers.numbered(max(len(row.cells or ()) for row in top))
         self._columns = self._current = found
+        self._placed_for: headers.Columns | None = None
+        self._placed: tuple[list[int], list[int]] = ([], [])
         self._added = tuple(
             name for name in (*self._more.constants, *self._more.composed) if name not in found.recognised
         )
@@ -162,21 +164,30 @@ class WorkbookReader:
         if any(said[width:]):
             self.tally.fault(record_no, LONG)
             extra = {"_surplus": said[width:], "_cells": said}
-        known = dict.fromkeys(self._columns.recognised, "")
-        for name, label, cell in zip(columns.properties, columns.labels, said, strict=False):
-            if name in known:
-                known[name] = cell
-            elif cell:
-                extra[label] = cell
+        # One cell more than there are columns: the blank that stands for what is not there.
+        padded = [*said[:width], *[""] * (width + 1 - min(len(said), width))]
+        known, unknown = self._places(columns)
+        for at in unknown:
+            if padded[at]:
+                extra[columns.labels[at]] = padded[at]
         if row.formulas:
             extra["_formulas"] = {
                 columns.labels[at] if at < width else f"column_{at + 1}": text for at, text in row.formulas.items()
             }
         added = [self._more.constants.get(name) or self._put_together(name, said) for name in self._added]
         self.tally.loaded += 1
-        line = line_of([*known.values(), *added, extra_json(extra)], self.delimiter, self.quote)
+        line = line_of([*map(padded.__getitem__, known), *added, extra_json(extra)], self.delimiter, self.quote)
         before, after = self._lineage.around(self.delimiter)
         return Row(record_no, row.row_no, f"{before}{record_no}{after}{line}\n".encode("utf-8", "replace"))
+
+    def _places(self, columns: headers.Columns) -> tuple[list[int], list[int]]:
+        """Return where the properties stand in these columns (behind the last: nowhere), and where all else does."""
+        if columns is not self._placed_for:
+            wanted, behind = self._columns.recognised, len(columns.properties)
+            at_of = {name: at for at, name in enumerate(columns.properties) if name in wanted}
+            unknown = [at for at, name in enumerate(columns.properties) if name not in at_of]
+            self._placed_for, self._placed = columns, ([at_of.get(name, behind) for name in wanted], unknown)
+        return self._placed
 
     def _put_together(self, name: str, said: list[str]) -> str:
         text = self._more.composed[name]
