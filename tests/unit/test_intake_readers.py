@@ -8,10 +8,9 @@ import io
 import itertools
 import json
 import tempfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 from hypothesis import assume, example, given
@@ -22,7 +21,6 @@ from frontdoor.intake.content import Content
 from frontdoor.intake.contents import probe
 from frontdoor.intake.ledger import DeadLetter
 from frontdoor.intake.readers import dialect, encoding, headers, xml_layout
-from frontdoor.intake.readers import rows as rows_module
 from frontdoor.intake.readers.delimited import DelimitedReader
 from frontdoor.intake.readers.grammar import Grammar
 from frontdoor.intake.readers.lines import LONGEST_LINE, Lines
@@ -33,23 +31,6 @@ from frontdoor.intake.reasons import Unreadable
 NAMES = ("notification_ref", "child_ref", "forename", "dob", "narrative", "grade", "known_at", "seen", "voice")
 LINEAGE = Lineage("wearside_police", 7, datetime(2026, 3, 2, tzinfo=UTC))
 WORDS = headers.Vocabulary({name.replace("_", " "): name for name in NAMES}, ())
-
-
-@pytest.fixture(autouse=True, scope="module")
-def tallies_are_closed() -> Iterator[None]:
-    """Close what the readers of these tests noted, which the loading does elsewhere."""
-    files: list[IO[str]] = []
-
-    def spool() -> IO[str]:
-        files.append(make())
-        return files[-1]
-
-    make = rows_module._spool
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows_module, "_spool", spool)
-        yield
-    for file in files:
-        file.close()
 
 
 def read(content: bytes, words: headers.Vocabulary = WORDS) -> tuple[list[dict[str, Any]], DelimitedReader]:
