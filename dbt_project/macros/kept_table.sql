@@ -1,7 +1,8 @@
 {#-
     An incremental model whose relation stands as the project says it (the runner tells so: `is_made`) is brought up to date in one statement,
     with the columns that its description names. dbt's own way asks Postgres for the columns of the new rows and of the relation, and compares
-    them in Jinja: most of the time of a small build. It is still the way whenever the project has changed, and once an hour.
+    them in Jinja: most of the time of a small build. It is still the way when the project or the columns of raw have changed, a relation is
+    missing, the last build failed, or no news came.
 -#}
 {% materialization incremental, adapter='postgres' %}
     {%- if not (var('is_made', false) and model.columns and load_cached_relation(this)) or should_full_refresh() -%}

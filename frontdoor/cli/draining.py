@@ -74,9 +74,7 @@ def run_replay(arguments: argparse.Namespace, settings: Settings) -> int:
             if by_agency:
                 agency, source = agency_and_source(load_house(), arguments.agency, arguments.feed)
                 cursor.execute(
-                    "select delivery_id from intake.deliveries"
-                    " where agency_code = %s and %s in (source, feed) and status in ('published', 'dead_letter')"
-                    " order by delivery_id",
+                    "select delivery_id from intake.deliveries where agency_code = %s and %s in (source, feed)",
                     (agency, source),
                 )
             else:

@@ -80,8 +80,8 @@ def _way(house: House, batch: Batch) -> Way:
     """Return how a batch is read. Spelling the statement out takes longer than reading a small file by it."""
     key = (id(house), batch.agency, batch.source, batch.feed.code, batch.on, reference.stamp())
     known = _ways.get(key)
-    # The way holds its house, so the id of one that is remembered is nobody else's.
-    if known is None or known.house is not house:
+    # A way holds its house, so the id of one that is remembered is nobody else's.
+    if known is None:
         how = dialect(house, batch.feed, batch.agency, batch.source, batch.on)
         before, _, after = _reading(house, batch, how, _RECORDS).partition(_RECORDS)
         if len(_ways) >= MOST_WAYS:
