@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from frontdoor.intake.content import Content
 from frontdoor.intake.contents import probe
 from frontdoor.intake.ledger import DeadLetter
-from frontdoor.intake.readers import dialect, encoding, headers, xml_layout
+from frontdoor.intake.readers import abridged, abridged_records, dialect, encoding, headers, xml_layout
 from frontdoor.intake.readers.delimited import DelimitedReader
 from frontdoor.intake.readers.grammar import Grammar
 from frontdoor.intake.readers.lines import LONGEST_LINE, Lines
-from frontdoor.intake.readers.rows import Lineage
+from frontdoor.intake.readers.rows import Lineage, line_of
 from frontdoor.intake.readers.xml_layout import XmlReader
 from frontdoor.intake.reasons import Unreadable
 
@@ -341,6 +341,130 @@ def test_flat_record_is_read_as_a_nested_one_is(leaves: list[str], attribute: st
         quick = lines()
         patch.setattr(xml_layout, "_texts_of", lambda record: None)
         assert quick == lines()
+
+
+PIECES = st.lists(
+    st.one_of(
+        st.lists(LEAVES, max_size=4).map(lambda leaves: f"<Child>{''.join(leaves)}</Child>"),
+        st.lists(
+            st.tuples(
+                st.sampled_from(["Name", "Grade", "Name", "Other", "Zeta"]),
+                st.sampled_from(
+                    [
+                        "",
+                        "Ann",
+                        " A\r\nB ",
+                        "&amp;lt;",
+                        "&#65;",
+                        "&#0;",
+                        "]]>",
+                        "\ufffe",
+                        "\ufffd",
+                        '"',
+                        "\u2003x",
+                        "Zo\u00eb",
+                    ]
+                ),
+                st.sampled_from(["", "\r\n  ", "\t"]),
+            ),
+            max_size=4,
+            unique_by=lambda leaf: leaf[0],
+        ).map(lambda leaves: f"<Child>{''.join(f'<{n}>{text}</{n}>{gap}' for n, text, gap in leaves)}</Child>\n"),
+        st.sampled_from(
+            [
+                "\r\n",
+                "\n",
+                " ",
+                "between",
+                "<!-- ",
+                " -->",
+                "<![CDATA[",
+                "]]>",
+                "<?x ",
+                "?>",
+                "<",
+                "&",
+                "<Child/>",
+                "<Child>",
+                "</Child>",
+                "<Child >",
+                "</Child >",
+                "<a>",
+                "</a>",
+                "<Child x='1'/>",
+                "</Message>",
+                "<Child><Name/></Child>",
+            ]
+        ),
+    ),
+    max_size=12,
+)
+
+
+@given(
+    PIECES,
+    st.sampled_from([7, 40, 10_000]),
+    st.sampled_from([20, 2**20]),
+    st.sampled_from(["", "<?xml version='1.0'?>"]),
+)
+@example(["<!-- ", "<Child><Name>Ann</Name></Child>\n", " -->"], 10_000, 2**20, "")
+@example(["<Child><Name>Ann</Name></Child>\n", "<Child>", "<Child><Name>Bob</Name></Child>", "</Child>"], 40, 2**20, "")
+@example(
+    ["<Child><Zeta>1</Zeta><Name>Ann</Name></Child>", "<Child><Zeta>1</Zeta><Name>B</Name></Child>"], 40, 2**20, ""
+)
+@bounded(max_examples=500, deadline=None)
+def test_records_taken_out_before_the_parser_are_read_as_it_reads_them(
+    pieces: list[str], block_bytes: int, longest: int, declaration: str
+) -> None:
+    mapping = {"record": "Message/Child", "fields": {"grade": "Grade", "name": "Name", "absent": "None"}}
+
+    def seen() -> object:
+        reader = XmlReader(Content(Path(file.name)), mapping, LINEAGE)
+        try:
+            rows = list(reader.rows())
+        except Unreadable as refused:
+            return refused.code
+        finally:
+            tally = list(reader.tally.letters()), list(reader.tally.faults())
+        return rows, tally
+
+    with tempfile.NamedTemporaryFile() as file, pytest.MonkeyPatch.context() as patch:
+        file.write(f"{declaration}<Message>{''.join(pieces)}</Message>".encode())
+        file.flush()
+        patch.setattr(encoding, "BLOCK_BYTES", block_bytes)
+        patch.setattr(abridged, "LONGEST", longest)
+        with_pattern = seen()
+        patch.setattr(abridged.Abridged, "_without_records", lambda self, text: text)
+        assert with_pattern == seen()
+
+
+def test_only_plain_records_are_taken_out() -> None:
+    class Blocks:
+        def __init__(self, text: str) -> None:
+            self.left = text
+
+        def read(self, _size: int = -1) -> bytes:
+            block, self.left = self.left[:50], self.left[50:]
+            return block.encode()
+
+    plain = "<Child><Name>Ann</Name>\n<Grade>red</Grade></Child>"
+    odd = "<Child id='1'><Name>Bob</Name></Child>"
+    stream = abridged_records.AbridgedRecords(
+        Blocks(f"<Message>{plain}{odd}{plain}<!-- {plain} --></Message>"), "Child", ["Name", "Grade"]
+    )
+    left = b"".join(iter(stream.read, b"")).decode()
+    mark = f'<Child {stream.mark}=""/>\n'
+    assert left == f"<Message>{mark}{odd}{mark}<!-- {plain} --></Message>"
+    assert [stream.taken(), stream.taken()] == [(("Name", "Grade"), ["Ann", "red"])] * 2
+
+
+@given(
+    st.lists(st.text(st.sampled_from("a,\";|\n\r'\\ "), max_size=5), min_size=1), st.sampled_from([",", ";", "|", "\t"])
+)
+def test_line_of_cells_is_read_back_as_those_cells(cells: list[str], delimiter: str) -> None:
+    for quote in ('"', "'"):
+        line = line_of(cells, delimiter, quote)
+        assert next(csv.reader(io.StringIO(line, newline=""), delimiter=delimiter, quotechar=quote)) == cells
 
 
 def test_record_that_makes_the_reading_fail_is_a_letter_of_that_record(

@@ -29,7 +29,8 @@ from hypothesis import strategies as st
 
 from frontdoor.intake.content import Content
 from frontdoor.intake.contents import Member, look_into
-from frontdoor.intake.readers import cells, headers
+from frontdoor.intake.readers import abridged, cells, headers, ooxml
+from frontdoor.intake.readers.abridged_sheet import AbridgedSheet
 from frontdoor.intake.readers.rows import Lineage
 from frontdoor.intake.readers.workbook import WorkbookReader
 from frontdoor.intake.reasons import SENTENCES, Unreadable
@@ -596,3 +597,94 @@ def test_sheets_are_members_by_number_and_their_names_stay_in_memory(tmp_path: P
     assert [(dict(member.place), member.refusal) for member in members] == [({"sheet": 1}, None), ({"sheet": 2}, None)]
     assert [member.count() for member in members if member.count] == [2, 2]
     assert "Canary" not in repr(members)
+
+
+SHARED = ["ref", "child ref", "dob", "=1+1", "caf\u00e9", "x" * 30, "a\u00a0b"]
+CELLS = st.builds(
+    "<c{}{}{}{}".format,
+    st.sampled_from([' r="A2"', ' r="B2"', ' r="C2"', ' r="XFD9"', ' r="A0"', "", ' r="ZZZ1"', " r='A2'"]),
+    st.sampled_from(["", ' s="0"', ' s="1"', ' s="99"', ' s="x"']),
+    st.sampled_from(
+        ["", ' t="s"', ' t="s"', ' t="s"', ' t="n"', ' t="b"', ' t="str"', ' t="e"', ' t="d"', ' t="inlineStr"']
+    ),
+    st.sampled_from(
+        [
+            "/>",
+            "></c>",
+            "><v>0</v></c>",
+            "><v>3</v></c>",
+            "><v>6</v></c>",
+            "><v>44197</v></c>",
+            "><v>1</v></c>",
+            "><v/></c>",
+            "><v>2021-01-04</v></c>",
+            "><v>-1 +a</v></c>",
+            "><v>&amp;</v></c>",
+            "><f>A1</f><v>2</v></c>",
+            "><v>_x0041_</v></c>",
+            "><is><t>in it</t></is></c>",
+            "><v>#N/A</v></c>",
+            f"><v>{'7' * 41}</v></c>",
+            "><v>1</v></c >",
+            "><v>é</v></c>",
+        ]
+    ),
+)
+ROWS = st.one_of(
+    st.builds(
+        lambda attributes, inside, end: f"<row{attributes}>{''.join(inside)}</row>{end}",
+        st.sampled_from([' r="2"', ' r="3" spans="1:3"', ' r="4" r="4"', "", ' r="2000000"', ' ht="1.5" x:y="0.25"', ' r="x"']),
+        st.lists(CELLS, max_size=4),
+        st.sampled_from(["", "\n", "between"]),
+    ),
+    st.sampled_from(["<!-- ", " -->", "<![CDATA[", "]]>", "<?x ", "?>", "<row>", "</row>", "<row/>", '<row r="2">', "<", "&"]),
+)  # fmt: skip
+
+
+@given(st.lists(ROWS, max_size=10), st.sampled_from([5, 60, 2**16]), st.sampled_from([30, 2**20]))
+@example(
+    ['<row r="2"><c r="A2" t="s"><v>3</v></c></row>', "<!-- ", '<row r="3"><c r="A3"><v>1</v></c></row>', " -->"],
+    60,
+    99,
+)
+@bounded(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_rows_taken_out_before_the_parser_are_read_as_it_reads_them(
+    tmp_path: Path, rows: list[str], block_bytes: int, longest: int
+) -> None:
+    top = '<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c><c r="C1" t="s"><v>2</v></c></row>'
+    shared = "".join(f"<si><t>{text}</t></si>" for text in SHARED)
+    styles = '<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs>'
+    parts = {
+        "xl/sharedStrings.xml": f'<sst xmlns="{MAIN}">{shared}</sst>',
+        "xl/styles.xml": f'<styleSheet xmlns="{MAIN}">{styles}</styleSheet>',
+    }
+    path = kept(tmp_path, package(top + "".join(rows), parts=parts))
+
+    def seen() -> object:
+        reader = WorkbookReader(Content(path, {"sheet": 1}), WORDS, LINEAGE)
+        return list(reader.rows()), list(reader.tally.letters()), list(reader.tally.faults())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ooxml, "BLOCK_BYTES", block_bytes)
+        patch.setattr(abridged, "LONGEST", longest)
+        with_pattern = seen()
+        patch.setattr(abridged.Abridged, "_without_records", lambda self, text: text)
+        assert with_pattern == seen()
+
+
+def test_only_plain_rows_are_taken_out() -> None:
+    plain = '<row r="2" spans="1:2"><c r="A2" s="1" t="s"><v>3</v></c><c r="B2" s="4"/></row>'
+    odd = '<row r="3"><c r="A3"><f>A2</f><v>3</v></c></row>'
+    sheet = AbridgedSheet()
+    whole = f"<sheetData>{plain}{odd}{plain}<!-- {plain} --></sheetData>".encode()
+    left = b"".join(sheet.pieces(iter([whole[:70], whole[70:200], whole[200:]]))).decode()
+    mark = f'<row r="2" spans="1:2" {sheet.mark}=""/>'
+    assert left == f"<sheetData>{mark}{odd}{mark}<!-- {plain} --></sheetData>"
+    assert [sheet.taken(), sheet.taken()] == [[("A", "1", "s", "3"), ("B", "4", "", "")]] * 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "iso-8859-1", "cp037"])
+def test_a_sheet_in_another_encoding_is_left_to_the_parser(encoding: str) -> None:
+    declared = f"<?xml version='1.0' encoding='{encoding}'?>".encode()
+    whole = declared + b'<sheetData><row r="2"><c r="A2"><v>3</v></c></row></sheetData>'
+    assert b"".join(AbridgedSheet().pieces(iter([whole]))) == whole

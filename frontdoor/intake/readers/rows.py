@@ -140,4 +140,10 @@ def _writer(delimiter: str, quote: str) -> Any:
 
 def line_of(cells: Sequence[str | None], delimiter: str, quote: str) -> str:
     """Return cells as CSV, every one of them quoted; an empty cell and None are the same to COPY's force_null."""
-    return str(_writer(delimiter, quote).writerow(cells))
+    between = f"{quote}{delimiter}{quote}"
+    try:
+        line = f"{quote}{between.join(cells)}{quote}"  # type: ignore[arg-type]
+    except TypeError:  # None among them
+        return str(_writer(delimiter, quote).writerow(cells))
+    # With a quote in none of the cells, joining them is the same as writing them, in a tenth of the time.
+    return line if line.count(quote) == 2 * len(cells) else str(_writer(delimiter, quote).writerow(cells))

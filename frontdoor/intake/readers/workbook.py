@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from frontdoor.intake.content import Content
 from frontdoor.intake.readers import cells, dialect, headers, layers, ooxml
+from frontdoor.intake.readers.abridged_sheet import AbridgedSheet
 from frontdoor.intake.readers.lines import LONGEST_LINE
 from frontdoor.intake.readers.rows import REPLACED, Lineage, Row, Tally, extra_json, line_of
 from frontdoor.intake.reasons import Unreadable
@@ -266,7 +267,7 @@ def rows_of(
     parsed = _Parsed(book, ready)
     blocks = 0
     try:
-        for _ in package.parse(sheet.part, parsed.start, parsed.end, parsed.data):
+        for _ in package.parse(sheet.part, parsed.start, parsed.end, parsed.data, parsed.plain.pieces):
             blocks += 1
             if ready:
                 yield from ready
@@ -281,11 +282,13 @@ def rows_of(
 class _Parsed:
     """The state of a sheet while it is parsed. Whole rows are appended to a list.
 
-    Five of these calls are made for every cell, so they do their work themselves and in the order of what is frequent.
+    Five of these calls are made for every cell of a row that is not plain, so they do their work themselves and in the
+    order of what is frequent.
     """
 
     def __init__(self, book: ooxml.Book, ready: list[SheetRow]) -> None:
         self._ready, self._kinds, self._is_1904 = ready, book.kinds, book.is_1904
+        self.plain = AbridgedSheet()
         self._strings = book.strings()
         self._near = self._strings.near
         self._positions: dict[str, int] = {"": 0}
@@ -322,6 +325,20 @@ class _Parsed:
             stated = int(number) if number.isdecimal() and len(number) < 8 else 0
             self._row_no = stated if self._row_no < stated <= MOST_ROWS else self._row_no + 1
             self._row_length, self._at = 0, -1
+            if self.plain.mark in found:
+                self._take_plain()
+
+    def _take_plain(self) -> None:
+        """Put the cells of a row, which was taken out before the sheet was parsed, into the row."""
+        self._formula = None
+        positions = self._positions
+        for letters, style, what, text in self.plain.taken():
+            at = positions.get(letters) or self._position(letters)
+            self._at = at - 1 if self._at < at - 1 < MOST_COLUMNS else self._at + 1
+            if text:
+                self._what, self._style = what or "n", style
+                self._row_length += len(text)
+                self._take(text)
 
     def data(self, text: str) -> None:
         if self._is_open:
@@ -335,7 +352,7 @@ class _Parsed:
             self._is_open = False
         elif tag == "c":
             if self._text or self._formula is not None:
-                self._take()
+                self._take(self._text[0] if len(self._text) == 1 else "".join(self._text))
         elif tag == "f":
             self._formula, self._is_open = "".join(self._text), False
             self._text.clear()
@@ -358,11 +375,11 @@ class _Parsed:
             self._positions[letters] = at
         return at
 
-    def _take(self) -> None:
+    def _take(self, stored: str) -> None:
         """Put the text of the cell into the row."""
         if self._formula is not None:
             self._faults.add(FORMULAS)
-        text = self._read(self._text[0] if len(self._text) == 1 else "".join(self._text))
+        text = self._read(stored)
         if text is None:
             self._row_length = LONGEST_LINE + 1
             return

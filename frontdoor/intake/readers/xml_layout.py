@@ -22,6 +22,7 @@ from lxml import etree
 
 from frontdoor.intake.content import Content
 from frontdoor.intake.readers import encoding
+from frontdoor.intake.readers.abridged_records import AbridgedRecords
 from frontdoor.intake.readers.rows import REPLACED, Lineage, Row, Tally, extra_json, line_of
 from frontdoor.intake.reasons import Unreadable
 
@@ -60,9 +61,11 @@ class XmlReader:
         self._content = content
         self._before, self._after = lineage.around(self.delimiter)
         self._encoding = encoding_of(content)
-        self._is_mended = self._has_stray() and not self._is_well_formed(mend=False) and self._is_well_formed(mend=True)
+        has_stray = self._has_stray()
+        self._is_mended = has_stray and not self._is_well_formed(mend=False) and self._is_well_formed(mend=True)
         self._fields = {name: tuple(str(place).split("/")) for name, place in mapping["fields"].items()}
-        self._constants = dict(mapping.get("constants") or {})
+        constants = dict(mapping.get("constants") or {})
+        self._constants = {name: str(value) for name, value in constants.items() if name not in self._fields}
         self._separator = str(mapping.get("list_separator", ";"))
         # Elements of the record itself that properties are told in; and whether all of them are.
         self._named = frozenset(place[0] for place in self._fields.values() if len(place) == 1) - {".", ".."}
@@ -71,11 +74,15 @@ class XmlReader:
         self._record = tuple(part for part in str(mapping["record"]).split("/") if part not in ("", "."))
         # How far fields reach out of the record: the element to wait for before its records are complete.
         self._reach = max((place.count("..") for place in self._fields.values()), default=0)
+        self._may_abridge = self._is_flat and not has_stray
+        self._abridged: AbridgedRecords | None = None
+        self._placed_for: tuple[str, ...] = ()
+        self._placed: tuple[list[int], list[tuple[str, int]]] = ([], [])
 
     @property
     def columns(self) -> Sequence[str]:
         """The properties that a row carries."""
-        return (*self._fields, *(name for name in self._constants if name not in self._fields))
+        return (*self._fields, *self._constants)
 
     @property
     def reading(self) -> Mapping[str, Any]:
@@ -87,8 +94,11 @@ class XmlReader:
         if len(self._record) <= self._reach:
             raise ValueError(f"the layout's record path needs more than {self._reach} parts: fields reach out of it")
         around = self._record[len(self._record) - 1 - self._reach]
+        stream: Stream | AbridgedRecords = Stream(self._content, self._encoding, mend=self._is_mended)
+        if self._may_abridge:
+            stream = self._abridged = AbridgedRecords(stream, around, self._places)
         parsing = etree.iterparse(
-            Stream(self._content, self._encoding, mend=self._is_mended),
+            stream,
             events=("end",),
             tag="{*}" + around,
             encoding="utf-8",
@@ -131,10 +141,10 @@ class XmlReader:
 
     def _has_stray(self) -> bool:
         """Tell whether an ampersand may stand alone: nothing else is mended, and to look for it costs little."""
-        stream, tail = Stream(self._content, self._encoding, mend=False), b""
-        while block := stream.read():
+        tail = b""
+        for block in encoding.utf8_blocks(self._content, self._encoding):
             # One at the very end of a block may be told wrongly, and is then looked at with all the rest.
-            if _STRAY.search(tail + block):
+            if (b"&" in tail or b"&" in block) and _STRAY.search(tail + block):
                 return True
             tail = block[-_LONGEST_ENTITY:]
         return False
@@ -159,10 +169,13 @@ class XmlReader:
     def _row(self, record_no: int, record: etree._Element, around: etree._Element) -> Row:
         # An element without a record lends its fields to an empty one, at the depth where the record would be.
         levels = self._reach if record is not around else 0
+        if self._abridged is not None and record.get(self._abridged.mark) is not None:
+            return self._plain_row(record_no, record, *self._abridged.taken())
         flat = _texts_of(record) if levels == self._reach else None
+        if self._abridged is not None and flat:
+            self._abridged.learn(flat)
         used: set[etree._Element] = set()
         cells = self._cells(record, flat, used, is_record=levels == self._reach)
-        cells += [str(value) for name, value in self._constants.items() if name not in self._fields]
         extra: dict[str, Any] = {}
         if flat is not None and flat.keys() - self._named:
             named = self._named | {_local(each) for each in used if each.getparent() is record}
@@ -176,7 +189,22 @@ class XmlReader:
             if parent is None:
                 break
             element, prefix = parent, prefix + "../"
-        line = line_of([*cells, extra_json(extra)], self.delimiter, self.quote)
+        return self._finished(record_no, record, cells, extra)
+
+    def _plain_row(self, record_no: int, mark: etree._Element, names: tuple[str, ...], texts: list[str]) -> Row:
+        """Return the row of a record that was taken out of the file before it was parsed."""
+        if names is not self._placed_for:
+            at_of = {name: at for at, name in enumerate(names)}
+            others = [(name, at) for name, at in at_of.items() if name not in self._named]
+            self._placed_for, self._placed = names, ([at_of[place] for place in self._places], others)
+        known, others = self._placed
+        cells = list(map(texts.__getitem__, known))
+        return self._finished(record_no, mark, cells, {name: texts[at] for name, at in others if texts[at]})
+
+    def _finished(
+        self, record_no: int, record: etree._Element, cells: Sequence[str | None], extra: Mapping[str, Any]
+    ) -> Row:
+        line = line_of([*cells, *self._constants.values(), extra_json(extra)], self.delimiter, self.quote)
         row = Row(record_no, _line_no(record), f"{self._before}{record_no}{self._after}{line}\n".encode())
         if REPLACED in line:
             self.tally.fault(record_no, DAMAGED)
