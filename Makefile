@@ -6,6 +6,7 @@
 #   make check     style, types, layers, SQL, contracts, docs
 #   make matrix    the unit tests on every other Python from 3.11 to 3.13 that is here
 #   make bench     the measured bars of the README
+#   make truth     simulated towns through the pipeline, held against what is true of them
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,7 +17,7 @@ PIP := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check -
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check matrix bench
+.PHONY: help setup run test check matrix bench truth
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -72,3 +73,6 @@ matrix: setup
 
 bench: setup
 	$(BIN)/python -m tests.bench
+
+truth: setup
+	$(BIN)/python -m tests.truth

@@ -69,11 +69,15 @@ RATIONALES = (
 
 def nhs_number(chance: Random) -> str:
     """A number of the test range with its check digit."""
-    while True:
-        digits = f"999{chance.randrange(10**6):06d}"
-        check = 11 - sum(int(digit) * weight for digit, weight in zip(digits, range(10, 1, -1), strict=True)) % 11
-        if check != 10:
-            return digits + str(check % 11)
+    while (found := nhs_number_of(f"999{chance.randrange(10**6):06d}")) is None:
+        pass
+    return found
+
+
+def nhs_number_of(digits: str) -> str | None:
+    """Nine digits and their check digit; None where there is none for them."""
+    check = 11 - sum(int(digit) * weight for digit, weight in zip(digits, range(10, 1, -1), strict=True)) % 11
+    return digits + str(check % 11) if check != 10 else None
 
 
 def upn(chance: Random) -> str:

@@ -1,0 +1,119 @@
+"""Simulate a town into a folder: the files of its agencies, the case system's files, and the truth.
+
+landing/<agency>/<feed>/<file>      what agencies send; `truth/files.csv` says when each lands
+casework/<month>/<table>.csv        what the case system would send by feeds that do not exist yet
+truth/                              see `truth.py`
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from frontdoor.contract import House
+from frontdoor.simulator.defects import RECORD
+from frontdoor.simulator.town import scenario as scenarios
+from frontdoor.simulator.town.casework import Day
+from frontdoor.simulator.town.sending import MONDAY, Sending, SentFile
+from frontdoor.simulator.town.town import Town
+from frontdoor.simulator.town.truth import Truth
+
+# Kept among the truth alone: the front door's own feeds carry these.
+NOT_CASEWORK = ("visits",)
+
+
+@dataclass
+class Simulated:
+    """What was written."""
+
+    files: int = 0
+    records: int = 0
+    contacts: int = 0
+    visits: int = 0
+
+
+def simulate(
+    house: House,
+    scenario: str,
+    date_from: date,
+    date_to: date,
+    children: int,
+    seed: int,
+    out: Path,
+    defects: Mapping[str, float] | None = None,
+    on_day: Callable[[Day, list[SentFile]], None] = lambda _day, _files: None,
+) -> Simulated:
+    """Write a town into an empty or new folder; the same arguments write the same bytes.
+
+    `defects`: how often each of `defects.RECORD` sits in a record, by name.
+    `on_day` is told of each day and the files that land after it. Raises UnknownScenario, BadScenario and ValueError.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise ValueError(f"{out.name} holds something already: a town needs a folder of its own")
+    town = Town(scenarios.load(scenario), date_from, date_to, children, seed)
+    sending = Sending(house, town.calendar, seed, town.visiting, defects=_checked(defects or {}))
+    done = Simulated()
+    with Truth(out / "truth", town) as truth:
+        truth.people()
+        for day in town.days():
+            truth.day(day)
+            _add_casework(out / "casework" / f"{day.on:%Y-%m}", day)
+            files = sorted(sending.of_day(day), key=lambda each: (each.landed_at, each.path))
+            for sent in files:
+                _put(out / "landing" / sent.path, sent.content)
+                truth.file(sent)
+                if sent.feed == "visit" and sent.landed_at.isoweekday() == MONDAY:
+                    truth.visit_gaps(sent.landed_at.date())
+                done.files += 1
+                done.records += len(sent.told)
+            done.contacts += len(day.contacts)
+            done.visits += len(day.rows.get("visits", ()))
+            on_day(day, files)
+        truth.staff()
+    return done
+
+
+def landed(out: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of `truth/files.csv` in the order in which the files land."""
+    with (out / "truth" / "files.csv").open(encoding="utf-8", newline="") as file:
+        yield from sorted(csv.DictReader(file), key=lambda row: (row["landed_at"], row["path"]))
+
+
+def _checked(defects: Mapping[str, float]) -> Mapping[str, float]:
+    """Defects that a file of records can hold. Raises ValueError for a name or a share that cannot be."""
+    for name, share in defects.items():
+        if name not in RECORD or RECORD[name].is_apart:
+            raise ValueError(f"no defect {name} of one record; there are: {', '.join(of_one_record())}")
+        if not 0 <= share <= 1:
+            raise ValueError(f"{name}: a share is from 0 to 1")
+    return defects
+
+
+def of_one_record() -> list[str]:
+    """Names of the defects that can sit in a town's records."""
+    return [name for name, defect in RECORD.items() if not defect.is_apart and {*defect.rules} - {"visit"}]
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Write a file under a name of its own first, so that nobody who watches the folder reads half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.part")
+    unfinished.write_bytes(content)
+    unfinished.rename(path)
+
+
+def _add_casework(folder: Path, day: Day) -> None:
+    for table, rows in day.rows.items():
+        if table in NOT_CASEWORK or not rows:
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{table}.csv"
+        is_new = not path.exists()
+        with path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            if is_new:
+                writer.writeheader()
+            writer.writerows(rows)

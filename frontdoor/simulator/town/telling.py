@@ -1,0 +1,192 @@
+"""What happens to children in the town, and who tells the front door of it, when and how well."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from itertools import accumulate
+
+from frontdoor.simulator.town.calendar import Calendar, month_index, office_time
+from frontdoor.simulator.town.chance import Chance, stream
+from frontdoor.simulator.town.people import Child, Household
+from frontdoor.simulator.town.scenario import Scenario
+
+POLICE_HARM = {"domestic_abuse": 0.62, "neglect": 0.2, "criminal_exploitation": 0.1, "physical_abuse": 0.08}
+PARTNERS_HARM = {"neglect": 0.45, "emotional_abuse": 0.25, "domestic_abuse": 0.2, "physical_abuse": 0.1}
+RED_FACTS = ("weapon", "strangulation", "child_injury", "threat_to_kill")
+# Who tells besides the police and has a feed; all others (families, the public, the council's own services) have none.
+PARTNERS = {"health": "wearside_health", "school": "wearside_schools", "housing": "wearside_housing"}
+# What a sender may leave out, by feed: the element, and the fields of the contract that carry it.
+ELEMENTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "police": {
+        "voice": ("voice_words", "demeanour"),
+        "household": ("household_adults",),
+        "history": ("incidents_12m", "history_searched"),
+        "rationale": ("grade_rationale",),
+        "grade": ("child_risk_grade",),
+    },
+    "referral": {
+        "voice": ("child_voice",),
+        "household": ("household_adults",),
+        "other_children": ("other_children",),
+        "history": ("previous_concerns",),
+    },
+}
+CLOCKS_CHANGE_HOURS = (1, 2)
+
+
+@dataclass(slots=True)
+class Contact:
+    """One child in one contact, as it was told. Times are those of the clock on the wall."""
+
+    contact_no: int
+    child: Child
+    source: str
+    agency: str | None
+    incident_no: int
+    happened_at: datetime
+    known_at: datetime
+    sent_at: datetime
+    harm: str
+    grade: str
+    red_fact: str | None
+    left_out: tuple[str, ...]
+    agreement: str
+    is_right: bool
+    is_late_recognition: bool = False
+
+    @property
+    def feed(self) -> str:
+        """The feed that carries it, if its sender has one."""
+        return "police" if self.source == "police" else "referral"
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the police took longer than agreed."""
+        return self.source == "police" and self.sent_at - self.known_at > timedelta(hours=24)
+
+
+class Telling:
+    """The contacts of a town, day by day."""
+
+    def __init__(self, scenario: Scenario, calendar: Calendar, seed: int, homes: Sequence[Household]) -> None:
+        """Weigh the households by the trouble that they have."""
+        self._scenario, self._calendar, self._seed, self._homes = scenario, calendar, seed, homes
+        self._sums = list(accumulate(home.trouble for home in homes))
+        self._children = sum(len(home.children) for home in homes)
+        self._notified = sum(home.trouble * len(home.children) for home in homes) / self._sums[-1]
+        self._incidents = self._contacts = 0
+
+    def of_day(self, day: date, came_before: Sequence[Child]) -> Iterator[Contact]:
+        """Yield what happened on a day. `came_before`: children referred within a year, some of whom come again."""
+        chance, value = stream(self._seed, "telling", day), self._scenario.value
+        of_year = month_index(day) / 365 * self._children / 10_000
+        back = value("back_within_year_share", day)
+        weekend = 1.15 if day.isoweekday() > 5 else 0.94
+        for _ in range(chance.count(value("police_per_10000", day) * of_year * weekend / self._notified)):
+            if came_before and chance.happens(back):
+                yield from self._incident(chance, day, chance.choice(came_before).household)
+            else:
+                yield from self._incident(chance, day, self._home(chance))
+        if self._calendar.is_working(day):
+            # All of a week's in its five days.
+            for _ in range(chance.count(value("partners_per_10000", day) * of_year * 365 / 253)):
+                again = chance.choice(came_before) if came_before and chance.happens(back) else None
+                yield self._contact(chance, day, again or chance.choice(self._home(chance).children))
+
+    def urgent(self, chance: Chance, day: date, child: Child) -> Contact:
+        """A child whose earlier contact was closed, in serious trouble now: the police tell of it."""
+        self._incidents += 1
+        return self._notice(chance, day, child, is_late_recognition=True)
+
+    def _home(self, chance: Chance) -> Household:
+        at = bisect_right(self._sums, chance.random() * self._sums[-1])
+        return self._homes[min(at, len(self._homes) - 1)]
+
+    def _incident(self, chance: Chance, day: date, home: Household) -> Iterator[Contact]:
+        self._incidents += 1
+        happened = _on_the_clock(datetime.combine(day, time(chance.randrange(24), chance.randrange(60))))
+        known = _on_the_clock(happened + timedelta(minutes=chance.randrange(5, 50)))
+        for child in home.children:
+            if child.dob < day and child.age_on(day) < 18:
+                yield self._notice(chance, day, child, happened, known)
+
+    def _notice(
+        self,
+        chance: Chance,
+        day: date,
+        child: Child,
+        happened: datetime | None = None,
+        known: datetime | None = None,
+        *,
+        is_late_recognition: bool = False,
+    ) -> Contact:
+        value = self._scenario.value
+        happened = happened or datetime.combine(day, time(12, chance.randrange(60)))
+        known = known or happened + timedelta(minutes=15)
+        hours = 25 + chance.randrange(45) if chance.happens(value("police_late_share", day)) else 0
+        minutes = hours * 60 or min(20 + int(chance.random() * 120 * value("police_delay_hours", day)), 23 * 60)
+        is_red = is_late_recognition or chance.happens(value("red_facts_share", day))
+        has_fact = is_red or child.age_on(day) < 1
+        if has_fact:
+            grade = "green" if chance.happens(value("low_grade_share", day)) else chance.choice(("red", "red", "amber"))
+        else:
+            grade = (
+                "red" if chance.happens(value("high_grade_share", day)) else chance.choice(("amber", "green", "green"))
+            )
+        return Contact(
+            self._next(),
+            child,
+            "police",
+            "wearside_partnership" if chance.happens(value("partnership_share", day)) else "wearside_police",
+            self._incidents,
+            happened,
+            known,
+            _on_the_clock(known + timedelta(minutes=minutes)),
+            chance.one_of(POLICE_HARM),
+            grade,
+            chance.choice(RED_FACTS) if is_red else None,
+            self._left_out(chance, "police", value("police_missing_share", day)),
+            "given" if chance.happens(0.4) else "not_sought",
+            not chance.happens(value("told_wrong_share", day)),
+            is_late_recognition,
+        )
+
+    def _contact(self, chance: Chance, day: date, child: Child) -> Contact:
+        value = self._scenario.value
+        self._incidents += 1
+        shares = {name: value(f"{name}_share", day) for name in PARTNERS}
+        source = chance.one_of({**shares, "other": max(0.0, 1 - sum(shares.values()))})
+        happened = office_time(chance, day)
+        refused = chance.happens(value("agreement_refused_share", day))
+        return Contact(
+            self._next(),
+            child,
+            source,
+            PARTNERS.get(source),
+            self._incidents,
+            happened,
+            happened + timedelta(minutes=30),
+            happened + timedelta(minutes=chance.randrange(120, 420)),
+            chance.one_of(PARTNERS_HARM),
+            "",
+            None,
+            self._left_out(chance, "referral", value("partners_missing_share", day)),
+            "refused" if refused else "given",
+            not chance.happens(value("told_wrong_share", day)),
+        )
+
+    def _left_out(self, chance: Chance, feed: str, share: float) -> tuple[str, ...]:
+        return tuple(element for element in ELEMENTS[feed] if chance.happens(share))
+
+    def _next(self) -> int:
+        self._contacts += 1
+        return self._contacts
+
+
+def _on_the_clock(at: datetime) -> datetime:
+    """A time that the clock shows once: not in the hours that are left out or come twice when the clock changes."""
+    is_last_sunday = at.isoweekday() == 7 and at.month in (3, 10) and at.day > 24
+    return at + timedelta(hours=2) if is_last_sunday and at.hour in CLOCKS_CHANGE_HOURS else at

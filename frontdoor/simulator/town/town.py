@@ -1,0 +1,135 @@
+"""A town, day by day: its people, what happens to the children, what the council does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from frontdoor.simulator.town import people
+from frontdoor.simulator.town.calendar import Calendar, office_time
+from frontdoor.simulator.town.casework import LOOKED_AFTER_DAYS, Casework, Day
+from frontdoor.simulator.town.chance import stream
+from frontdoor.simulator.town.people import Child
+from frontdoor.simulator.town.scenario import Scenario
+from frontdoor.simulator.town.telling import Telling
+from frontdoor.simulator.town.visiting import Visiting
+
+# Before the first day: so many children are on each kind of plan, by the flows of the parameters.
+STOCK_BEGAN_DAYS = 400
+
+
+class Town:
+    """A town of so many children, lived from one day to another (inclusive). The same arguments give the same life."""
+
+    def __init__(self, scenario: Scenario, date_from: date, date_to: date, children: int, seed: int) -> None:
+        """People the town, and give it a past. Raises ValueError where the days or the children make no town."""
+        if date_to < date_from or children < 1:
+            raise ValueError("a town needs at least one child, and a last day that is not before the first")
+        self.scenario, self.seed = scenario, seed
+        self.date_from, self.date_to = date_from, date_to
+        self.calendar = Calendar(date_from, date_to)
+        self.homes = list(people.households(seed, children, date_from))
+        self.visiting = Visiting(scenario, self.calendar, seed, children, date_from)
+        self.telling = Telling(scenario, self.calendar, seed, self.homes)
+        self.casework = Casework(scenario, self.calendar, seed, self.visiting, self.telling, children)
+        self._children = children
+        self._past = Day(date_from - timedelta(days=1))
+        self._have_a_past()
+
+    def days(self) -> Iterator[Day]:
+        """Live each day and yield what happened on it; the first one also holds what began before."""
+        for number in range((self.date_to - self.date_from).days + 1):
+            on = self.date_from + timedelta(days=number)
+            day = Day(on)
+            if not number:
+                day.rows.update(self._past.rows)
+            for contact in self.telling.of_day(on, self.casework.came_before(on)):
+                day.contacts.append(contact)
+                self.casework.receive(day, contact)
+            self.casework.work(day)
+            for plan, visit in self.visiting.of_day(on):
+                if visit.made_at:
+                    day.rows["visits"].append(
+                        {
+                            "visit_no": visit.visit_no,
+                            "on": on,
+                            "child_id": plan.child.council_id,
+                            "is_seen": visit.is_seen,
+                        }
+                    )
+            if on.day == 1:
+                self._look_at_quality(day)
+            yield day
+
+    def children(self) -> Iterator[Child]:
+        """Every child."""
+        for home in self.homes:
+            yield from home.children
+
+    def _have_a_past(self) -> None:
+        """Give the town the plans that run, and the referrals of the last year."""
+        value, on = self.scenario.value, self.date_from
+        chance = stream(self.seed, "past")
+        referrals = (
+            (
+                value("police_per_10000", on) * value("police_referred_share", on)
+                + value("partners_per_10000", on) * value("partners_referred_share", on)
+            )
+            * self._children
+            / 10_000
+        )
+        conferences = self._children / 10_000 * value("section_47_per_10000", on) * value("conference_share", on)
+        in_need = referrals * (1 - value("not_in_need_share", on)) - conferences
+        stock = {
+            "cp": conferences * value("plan_after_conference_share", on) * value("plan_days", on) / 365,
+            "cin": max(in_need, 0) * value("need_days", on) / 365,
+            "cla": value("looked_after_per_10000", on) * self._children / 10_000,
+        }
+        ahead = {"cp": value("plan_days", on), "cin": value("need_days", on), "cla": LOOKED_AFTER_DAYS}
+        known = [child for child in self.children() if child.age_on(on) < 16]
+        for kind, count in stock.items():
+            for _ in range(round(count)):
+                child = chance.choice(known)
+                if self.visiting.plan_of(child) is None:
+                    began = max(on - timedelta(days=chance.randrange(1, STOCK_BEGAN_DAYS)), child.dob)
+                    self.casework.begin_with(self._past, child, kind, chance.days(ahead[kind]), began)
+        for _ in range(round(referrals)):
+            self.casework.remember(chance.choice(known), on - timedelta(days=chance.randrange(1, 365)))
+
+    def _look_at_quality(self, day: Day) -> None:
+        """Once a month: supervision, audits and moderation, the committee's pack, what others found, the staff."""
+        value, chance, on = self.scenario.value, stream(self.seed, "quality", day.on), day.on
+        running = [plan for plan in self.visiting.plans if plan.ended_on is None]
+        for plan in running:
+            held = not chance.happens(value("supervision_late_share", on))
+            day.rows["supervision"].append(
+                {"on": on, "child_id": plan.child.council_id, "team": plan.team, "was_held": held}
+            )
+        for number in range(max(4, len(running) // 40) if running else 0):
+            day.rows["audits"].append(
+                {
+                    "on": on,
+                    "audit_no": f"{on:%y%m}-{number + 1}",
+                    "child_id": chance.choice(running).child.council_id,
+                    "is_good": chance.happens(value("audits_good_share", on)),
+                    "is_moderated": number % 2 == 0,
+                    "moderation_agrees": chance.happens(value("moderation_agrees_share", on)),
+                }
+            )
+        for item in range(1, 21):
+            is_quality = chance.happens(value("quality_items_share", on))
+            day.rows["pack_items"].append({"on": on, "item_no": item, "is_quality_measure": is_quality})
+        for finding in range(chance.count(4)):
+            is_own = chance.happens(value("self_found_share", on))
+            day.rows["weaknesses"].append(
+                {"on": on, "finding_no": finding + 1, "found_by": "own" if is_own else "others"}
+            )
+        for _ in range(chance.count(2)):
+            has = chance.happens(value("removals_with_options_share", on))
+            day.rows["removals"].append({"on": on, "decided_at": office_time(chance, on), "options_recorded": has})
+        for worker in self.visiting.workers:
+            if worker.left_on is None or worker.left_on > on - timedelta(days=31):
+                day.rows["workforce"].append(
+                    {"on": on, "worker_id": worker.worker_id, "role": worker.role, "team": worker.team}
+                    | {"joined_on": worker.joined_on, "left_on": worker.left_on or "", "cases": worker.cases}
+                )

@@ -1,0 +1,131 @@
+"""What is true of a town, as CSV: people, what happened, what was decided, which record says what, what is wrong in it.
+
+children, households, workers       who there is
+contacts                            what was told to the front door, by whom, when, how well; also what no feed carries
+files, records, defects             every file with its records; each defect with the record it sits in and the rule
+                                    that must find it (none: no rule sees it)
+visit_gaps                          by Monday's list and week: children under a standard, and those not seen within it
+casework/<table>                    every row of the case system
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import IO, Any
+
+from frontdoor.simulator.town import records
+from frontdoor.simulator.town.casework import Day
+from frontdoor.simulator.town.sending import SentFile
+from frontdoor.simulator.town.telling import Contact
+from frontdoor.simulator.town.town import Town
+
+FILES = ("path", "agency", "feed", "landed_at", "records", "bytes", "sha256")
+RECORDS = ("path", "record_no", "reference", "child_id", "contact_no")
+DEFECTS = ("defect", "path", "record_no", "rule_id")
+CONTACTS = (
+    *("contact_no", "child_id", "source", "agency", "happened_at", "known_at", "sent_at", "harm", "grade", "red_fact"),
+    *("has_fact", "left_out", "agreement", "was_right", "is_late_recognition"),
+)
+VISIT_GAPS = ("week_start", "team", "children", "not_seen")
+
+
+class Truth:
+    """The truth being written, file by file, while the town lives. A context manager."""
+
+    def __init__(self, folder: Path, town: Town) -> None:
+        """Write into this folder."""
+        self._folder, self._town = folder, town
+        self._open: dict[str, tuple[IO[str], Any, tuple[str, ...]]] = {}
+
+    def __enter__(self) -> Truth:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file, _, _ in self._open.values():
+            file.close()
+
+    def people(self) -> None:
+        """Write who lives in the town."""
+        homes = ("household_id", "surname", "address", "postcode", "team")
+        for home in self._town.homes:
+            self._write("households", homes, [getattr(home, name) for name in homes])
+            for child in home.children:
+                about = (child.child_id, home.household_id, child.forename, child.surname, child.dob, child.sex)
+                numbers = (child.nhs_number, child.upn, child.council_id)
+                self._write("children", CHILDREN, [*about, *numbers])
+
+    def staff(self) -> None:
+        """Write who worked, once the last day is over."""
+        names = ("worker_id", "role", "team", "joined_on", "left_on")
+        for worker in self._town.visiting.workers:
+            self._write("workers", names, [getattr(worker, name) for name in names])
+
+    def day(self, day: Day) -> None:
+        """Write what happened on a day."""
+        for contact in day.contacts:
+            self._write("contacts", CONTACTS, _contact(contact))
+        for table, rows in day.rows.items():
+            for row in rows:
+                self._write(f"casework/{table}", tuple(row), [*row.values()])
+
+    def file(self, sent: SentFile) -> None:
+        """Write what is in a file, and what is wrong in it."""
+        landed = sent.landed_at.astimezone(UTC).isoformat()
+        about = (sent.path, sent.agency, sent.feed, landed, len(sent.told), len(sent.content), sent.sha256)
+        self._write("files", FILES, about)
+        for told in sent.told:
+            number = told.contact.contact_no if told.contact else ""
+            self._write("records", RECORDS, (sent.path, told.record_no, told.reference, told.child_id, number))
+            for defect, rule in told.defects:
+                self._write("defects", DEFECTS, (defect, sent.path, told.record_no, rule))
+
+    def visit_gaps(self, list_of: date) -> None:
+        """Write how many children a Monday's list shows as not seen when its week is over."""
+        visiting, known_before = self._town.visiting, datetime.combine(list_of, datetime.min.time())
+        sunday = list_of + timedelta(days=6)
+        counts: dict[str, list[int]] = {}
+        for plan in visiting.plans:
+            is_told = plan.told_from < list_of and any(visit.due_set_at < known_before for visit in plan.visits)
+            # An end that the list does not know yet has not happened for those who read it.
+            has_ended = plan.ended_on is not None and plan.ended_on < list_of
+            if not is_told or has_ended:
+                continue
+            seen = visiting.last_seen_on(plan, known_before)
+            due = visiting.due_on(plan, max(plan.started_on, seen or plan.started_on))
+            for team in (plan.team, "all"):
+                count = counts.setdefault(team, [0, 0])
+                count[0] += 1
+                count[1] += sunday > due
+        for team, (children, not_seen) in sorted(counts.items()):
+            self._write("visit_gaps", VISIT_GAPS, (list_of, team, children, not_seen))
+
+    def _write(self, table: str, header: tuple[str, ...], cells: Iterable[Any]) -> None:
+        if table not in self._open:
+            path = self._folder / f"{table}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = path.open("w", encoding="utf-8", newline="")
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(header)
+            self._open[table] = file, writer, header
+        _, writer, known = self._open[table]
+        if known != header:
+            raise ValueError(f"{table} has rows of two shapes")
+        writer.writerow(cells)
+
+
+CHILDREN = (*("child_id", "household_id", "forename", "surname", "dob", "sex", "nhs_number", "upn", "council_id"),)
+
+
+def _contact(contact: Contact) -> list[Any]:
+    when = (contact.happened_at, contact.known_at, contact.sent_at)
+    told: Mapping[str, Any] = {
+        "grade": records.grade(contact) or "",
+        "red_fact": contact.red_fact or "",
+        "has_fact": records.has_fact(contact),
+        "left_out": " ".join(contact.left_out),
+    }
+    start = (contact.contact_no, contact.child.child_id, contact.source, contact.agency or "", *when, contact.harm)
+    return [*start, *told.values(), contact.agreement, contact.is_right, contact.is_late_recognition]

@@ -1,0 +1,219 @@
+"""Plans, who holds them, and when each child is seen: what the case system knows of visits.
+
+A child has one plan at a time. A plan has always one visit ahead of it; the visit is made when its day comes, by the
+worker of the plan, and then the next is planned. Nobody visits where there is no worker.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+
+from frontdoor.simulator.town.calendar import Calendar
+from frontdoor.simulator.town.chance import Chance, stream
+from frontdoor.simulator.town.people import ASSESSMENT_TEAMS, TEAMS, Child, Worker, successor, workers
+from frontdoor.simulator.town.scenario import Scenario
+
+# By kind of plan: the standard, its limit (days, or working days for protection), and how soon a child is seen again.
+STANDARDS = {
+    "cp": ("cp_visit_10_working_days", None, (4, 9)),
+    "cin": ("cin_visit_6_weeks", 42, (9, 21)),
+    "cla": ("cla_visit_6_weeks", 42, (12, 24)),
+}
+CP_WORKING_DAYS = 10
+SLOT_MINUTES, FIRST_HOUR = 75, 9
+UNALLOCATED = "Unallocated"
+
+
+@dataclass(slots=True)
+class Visit:
+    """One visit, planned or made. `recorded_at`: none while it is planned."""
+
+    visit_no: int
+    due_on: date
+    due_set_at: datetime
+    planned_on: date
+    made_at: datetime | None = None
+    ended_at: datetime | None = None
+    recorded_at: datetime | None = None
+    is_seen: bool = False
+    worker_id: str = ""
+    worker_role: str = ""
+
+
+@dataclass(slots=True)
+class Plan:
+    """A plan of a child. `told_from`: the first day on which the case system knows of it."""
+
+    plan_no: int
+    child: Child
+    kind: str
+    team: str
+    started_on: date
+    told_from: date
+    worker: Worker | None
+    ended_on: date | None = None
+    visits: list[Visit] = field(default_factory=list)
+
+
+class Visiting:
+    """All plans of a town, their workers and visits."""
+
+    def __init__(self, scenario: Scenario, calendar: Calendar, seed: int, children: int, first_day: date) -> None:
+        """Staff the teams."""
+        self._scenario, self._calendar, self._seed = scenario, calendar, seed
+        self.workers: list[Worker] = []
+        self._teams: dict[str, list[Worker]] = {}
+        for kind, teams in (("locality", TEAMS), ("assessment", ASSESSMENT_TEAMS)):
+            count = scenario.value(f"{kind}_workers_per_10000", first_day) * children / 10_000 / len(teams)
+            for team in teams:
+                self._teams[team] = list(workers(seed, team, max(2, round(count)), first_day))
+                self.workers += self._teams[team]
+        self.plans: list[Plan] = []
+        self._plan_of: dict[str, Plan] = {}
+        self._ahead: dict[date, list[Plan]] = defaultdict(list)
+        self._busy: dict[tuple[str, date], int] = defaultdict(int)
+        self._visits = 0
+
+    def plan_of(self, child: Child) -> Plan | None:
+        """The plan that runs for a child."""
+        return self._plan_of.get(child.child_id)
+
+    def begin(self, child: Child, kind: str, started_on: date, on: date) -> Plan:
+        """Begin a plan, find a worker, and plan the first visit."""
+        team = child.household.team
+        chance = self._chance("plan", len(self.plans))
+        is_without = chance.happens(self._scenario.value("unallocated_share", on))
+        worker = None if is_without else min(self._teams[team], key=lambda each: (each.cases, each.worker_id))
+        if worker:
+            worker.cases += 1
+        plan = Plan(len(self.plans) + 1, child, kind, team, started_on, on, worker)
+        self.plans.append(plan)
+        self._plan_of[child.child_id] = plan
+        if worker and started_on < on - timedelta(days=STANDARDS[kind][2][1]):
+            self._saw_before(plan, chance)
+        self._plan_visit(plan, self._seen_on(plan) or plan.started_on, on)
+        return plan
+
+    def _saw_before(self, plan: Plan, chance: Chance) -> None:
+        """Have the child of a plan that began earlier seen shortly before the first day."""
+        self._visits += 1
+        assert plan.worker is not None
+        on = self._calendar.before(plan.told_from - timedelta(days=chance.randrange(1, STANDARDS[plan.kind][2][0])))
+        self._busy[plan.worker.worker_id, on] += 1
+        slot = self._busy[plan.worker.worker_id, on] - 1
+        made = datetime.combine(on, time(FIRST_HOUR)) + timedelta(minutes=SLOT_MINUTES * (slot % 8))
+        if slot > 7:
+            return
+        visit = Visit(self._visits, self.due_on(plan, on), datetime.combine(on - timedelta(days=9), time(16, 30)), on)
+        visit.made_at, visit.ended_at = made, made + timedelta(minutes=30 + chance.randrange(30))
+        visit.recorded_at, visit.is_seen = made + timedelta(hours=2), True
+        visit.worker_id, visit.worker_role = plan.worker.worker_id, plan.worker.role
+        plan.visits.append(visit)
+
+    def _seen_on(self, plan: Plan) -> date | None:
+        days = [visit.made_at.date() for visit in plan.visits if visit.is_seen and visit.made_at]
+        return max(days, default=None)
+
+    def end(self, plan: Plan, on: date) -> None:
+        """End a plan: nobody is seen under it any more."""
+        plan.ended_on = on
+        del self._plan_of[plan.child.child_id]
+        if plan.worker:
+            plan.worker.cases -= 1
+
+    def of_day(self, day: date) -> Iterator[tuple[Plan, Visit]]:
+        """Make the visits of a day; yield them."""
+        self._staff_leaves(day)
+        for plan in self._ahead.pop(day, []):
+            if plan.ended_on is None:
+                if plan.worker is None:
+                    self._allocate(plan, day)
+                    continue
+                yield plan, self._make(plan, plan.visits[-1], day)
+
+    def due_on(self, plan: Plan, counted_from: date) -> date:
+        """By which day a child must be seen again."""
+        _, limit, _ = STANDARDS[plan.kind]
+        return counted_from + timedelta(days=limit) if limit else self._calendar.after(counted_from, CP_WORKING_DAYS)
+
+    def last_seen_on(self, plan: Plan, known_before: datetime) -> date | None:
+        """When the child of a plan was last seen under it, as recorded before an instant."""
+        days = [
+            visit.made_at.date()
+            for visit in plan.visits
+            if visit.is_seen and visit.made_at and visit.recorded_at and visit.recorded_at < known_before
+        ]
+        return max(days, default=None)
+
+    def _plan_visit(self, plan: Plan, seen_on: date, today: date) -> None:
+        self._visits += 1
+        chance = self._chance("visit", self._visits)
+        due = self.due_on(plan, seen_on)
+        low, high = STANDARDS[plan.kind][2]
+        if chance.happens(self._scenario.value("visits_late_share", today)):
+            on = due + timedelta(days=chance.randrange(2, 25))
+        else:
+            on = min(
+                today + timedelta(days=chance.randrange(low, high)), self._calendar.before(due + timedelta(days=1))
+            )
+        on = self._calendar.after(max(on, today + timedelta(days=1)), 0)
+        set_at = datetime.combine(today, time(16, 30))
+        plan.visits.append(Visit(self._visits, due, set_at, on))
+        self._ahead[on].append(plan)
+
+    def _make(self, plan: Plan, visit: Visit, day: date) -> Visit:
+        assert plan.worker is not None
+        chance = self._chance("made", visit.visit_no)
+        slot = self._busy[plan.worker.worker_id, day]
+        self._busy[plan.worker.worker_id, day] += 1
+        visit.made_at = datetime.combine(day, time(FIRST_HOUR)) + timedelta(minutes=SLOT_MINUTES * slot)
+        if visit.made_at.date() != day or visit.made_at.hour > 20:
+            # More than a day holds: another day.
+            self._busy[plan.worker.worker_id, day] -= 1
+            visit.made_at = None
+            visit.planned_on = self._calendar.after(day, 1)
+            self._ahead[visit.planned_on].append(plan)
+            return visit
+        visit.is_seen = not chance.happens(self._scenario.value("not_seen_share", day))
+        visit.ended_at = visit.made_at + timedelta(minutes=30 + chance.randrange(30))
+        visit.recorded_at = min(
+            visit.made_at + timedelta(hours=chance.randrange(2, 8)), datetime.combine(day, time(23, 30))
+        )
+        visit.worker_id, visit.worker_role = plan.worker.worker_id, plan.worker.role
+        self._plan_visit(plan, self._seen_on(plan) or plan.started_on, day)
+        return visit
+
+    def _allocate(self, plan: Plan, day: date) -> None:
+        """Try to find a worker for a child without one; look again in a week."""
+        chance = self._chance("allocation", plan.plan_no, day)
+        if not chance.happens(self._scenario.value("unallocated_share", day)):
+            plan.worker = min(self._teams[plan.team], key=lambda each: (each.cases, each.worker_id))
+            plan.worker.cases += 1
+        later = self._calendar.after(day, 1 if plan.worker else 5)
+        plan.visits[-1].planned_on = later
+        self._ahead[later].append(plan)
+
+    def _staff_leaves(self, day: date) -> None:
+        share = self._scenario.value("turnover_share", day) / 365
+        for team, staff in self._teams.items():
+            chance = self._chance("staff", team, day)
+            for at, worker in enumerate(staff):
+                if not chance.happens(share):
+                    continue
+                worker.left_on = day
+                staff[at] = successor(worker, len(self.workers), day)
+                self.workers.append(staff[at])
+                for plan in self._plan_of.values():
+                    if plan.worker is worker:
+                        plan.worker = (
+                            None if chance.happens(self._scenario.value("unallocated_share", day)) else staff[at]
+                        )
+                        if plan.worker:
+                            plan.worker.cases += 1
+                worker.cases = 0
+
+    def _chance(self, *name: object) -> Chance:
+        return stream(self._seed, *name)

@@ -1,0 +1,46 @@
+"""Small towns through the pipeline: it finds what was planted, nothing else, and its values are the truth. Mend: tests/truth."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from frontdoor.contract import load_house
+from frontdoor.simulator.town.simulate import of_one_record, simulate
+from tests.truth import findings, indicators
+from tests.truth.ingesting import ingested
+
+
+@pytest.mark.timeout(600)
+def test_a_town_with_defects_and_weak_practice_is_seen_as_it_is(tmp_path: Path) -> None:
+    out = tmp_path / "town"
+    days = date(2019, 2, 25), date(2019, 4, 7)
+    simulate(load_house(), "sunderland_2019", *days, 5_000, 4, out, dict.fromkeys(of_one_record(), 0.04))
+    with ingested(out, tmp_path / "home") as told:
+        found, compared = findings.compare(told), indicators.compare(told)
+        assert sum(found.planted.values()) > 100 and len(found.planted) > 12
+        assert (found.missed_places, found.false_places) == ([], [])
+        # The council's visits have no defect in them, so the gap is the truth's; what agencies told is not.
+        gaps = [differ for differ in compared.differ if differ[0][0] == "Q16_visit_gap"]
+        assert compared.equal["Q16_visit_gap"] > 15 and not gaps
+        # The same towns, held against what they did not plant, are seen to differ.
+        with told.connection, told.connection.cursor() as cursor:
+            cursor.execute("delete from quality.findings where rule_id = 'POL-016'")
+        assert {place[2] for place in findings.compare(told).missed_places} == {"POL-016"}
+
+
+@pytest.mark.timeout(600)
+def test_every_value_of_a_clean_town_is_the_truth(tmp_path: Path) -> None:
+    out = tmp_path / "town"
+    simulate(load_house(), "sunderland_2019", date(2019, 3, 4), date(2019, 4, 7), 3_000, 1, out)
+    with ingested(out, tmp_path / "home") as told:
+        compared = indicators.compare(told)
+        assert compared.differ == []
+        assert {*compared.equal} >= {"Q06_effort", "Q06_graded", "Q06_lag", "Q06_lag_minutes", "Q06_low_grade"}
+        assert {*compared.equal} >= {"Q12_sufficiency", "Q16_visit_gap"} and sum(compared.equal.values()) > 200
+        assert "Q11" in compared.absent
+        with told.connection, told.connection.cursor() as cursor:
+            cursor.execute("update indicators.q06_graded set numerator = numerator + 1")
+        assert {key[0] for key, _, _ in indicators.compare(told).differ} == {"Q06_graded"}

@@ -1,0 +1,115 @@
+"""``python -m tests.truth [town ...]``: send towns through the pipeline, print what it saw of the truth, write it as JSON.
+
+TRUTH_CHILDREN, TRUTH_OUT: how many children a town has, and where the JSON goes (default: truth.json below TMPDIR).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from frontdoor.contract import load_house
+from frontdoor.simulator.town.simulate import of_one_record, simulate
+from tests.truth import findings, indicators
+from tests.truth.ingesting import ingested
+
+SHOWN = 4
+CHILDREN = int(os.environ.get("TRUTH_CHILDREN", "4000"))
+
+
+@dataclass(frozen=True)
+class Town:
+    """A town of the benchmark: scenario, days, and how often each defect of a record sits in one."""
+
+    scenario: str
+    date_from: date
+    date_to: date
+    share: float = 0
+    seed: int = field(default=1)
+
+
+TOWNS = {
+    "clean": Town("steady", date(2018, 4, 1), date(2018, 7, 31)),
+    "spoiled": Town("steady", date(2018, 4, 1), date(2018, 6, 30), share=0.03, seed=2),
+    "sunderland": Town("sunderland_2019", date(2018, 11, 1), date(2019, 4, 30), seed=3),
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the towns; return 1 when a planted defect was missed, a false alarm raised, or a value is not the truth."""
+    documents: dict[str, Any] = {}
+    is_wrong = False
+    for name in names or TOWNS:
+        document, is_right = _run(name, TOWNS[name])
+        documents[name] = document
+        is_wrong |= not is_right
+    path = Path(os.environ.get("TRUTH_OUT", str(Path(tempfile.gettempdir()) / "truth.json")))
+    path.write_text(json.dumps(documents, indent=1, default=str) + "\n", encoding="utf-8")
+    print("written: truth.json", file=sys.stderr)
+    return int(is_wrong)
+
+
+def _run(name: str, town: Town) -> tuple[dict[str, Any], bool]:
+    scratch = Path(tempfile.mkdtemp(prefix=f"truth-{name}-"))
+    try:
+        began = time.monotonic()
+        defects = dict.fromkeys(of_one_record(), town.share)
+        out = scratch / "town"
+        done = simulate(load_house(), town.scenario, town.date_from, town.date_to, CHILDREN, town.seed, out, defects)
+        simulated = time.monotonic() - began
+        with ingested(out, scratch / "home") as told:
+            found, compared = findings.compare(told), indicators.compare(told)
+            # In a town with defects the values are those of what was told, not of what is true.
+            is_right = not found.missed_places and not found.false_places and (bool(town.share) or not compared.differ)
+            print(f"\n## {name}: {town.scenario}, {town.date_from} to {town.date_to}, {CHILDREN:,} children\n")
+            print(
+                f"{done.files} files, {done.records:,} records, simulated in {simulated:.0f} s,"
+                f" taken and judged in {told.drain_seconds:.0f} s, built in {told.build_seconds:.0f} s\n"
+            )
+            _print_findings(found)
+            if not town.share:
+                _print_indicators(compared)
+            sizes = {"files": told.files, "records": told.records, "seconds": round(told.seconds, 1)}
+            document = sizes | {"findings": found.as_document()}
+            if not town.share:
+                document |= {"indicators": compared.as_document()}
+            return document, is_right
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _print_findings(found: findings.Found) -> None:
+    print("| defect | planted | found | recall |\n|---|---|---|---|")
+    for defect, count in sorted(found.planted.items()):
+        print(f"| {defect} | {count} | {found.found[defect]} | {found.found[defect] / count:.3f} |")
+    for defect, count in sorted(found.unseen.items()):
+        print(f"| {defect} | {count} | no rule sees it | |")
+    print(f"\nfalse alarms: {sum(found.false_alarms.values())} {dict(found.false_alarms) or ''}")
+    for place in (*found.missed_places[:5], *found.false_places[:5]):
+        print(f"  {place}")
+
+
+def _print_indicators(compared: indicators.Compared) -> None:
+    print("\n| indicator | values equal to the truth | others |\n|---|---|---|")
+    for indicator in sorted({*compared.equal, *(key[0] for key, _, _ in compared.differ)}):
+        others = sum(key[0] == indicator for key, _, _ in compared.differ)
+        print(f"| {indicator} | {compared.equal[indicator]} | {others} |")
+    shown: Counter[str] = Counter()
+    for key, told, true in compared.differ:
+        shown[key[0]] += 1
+        if shown[key[0]] <= SHOWN:
+            print(f"  {' '.join(map(str, key))}: told {told}, true {true}")
+    print(f"\nnot built yet, so not seen: {', '.join(compared.absent)}; no signal is raised from any indicator yet")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,174 @@
+"""The indicators' values against those that follow from the truth, counted here anew and in Python."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.truth.findings import read
+from tests.truth.ingesting import TAKEN_AFTER, Ingested
+
+COUNCIL = "wearside_council"
+LONDON = ZoneInfo("Europe/London")
+LIMIT_MINUTES = 24 * 60
+QUANTILES = {"median": 0.5, "p95": 0.95}
+# (indicator, agency, team, element, grain, first day) -> (numerator, denominator, cannot be judged)
+Key = tuple[str, str, str, str, str, date]
+Value = tuple[float | None, int, int]
+
+
+@dataclass
+class Compared:
+    """How many values were held against the truth, by indicator, and which differ: key, told, true."""
+
+    equal: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    differ: list[tuple[Key, Value | None, Value]] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+
+    def as_document(self) -> dict[str, Any]:
+        """For the file that is written."""
+        differ = [{"key": [str(part) for part in key], "told": told, "true": true} for key, told, true in self.differ]
+        return {"equal": dict(self.equal), "differ": differ, "absent": self.absent}
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A record of the police's or a partner's, as it is true."""
+
+    agency: str
+    feed: str
+    received_at: datetime
+    known_at: datetime
+    sent_at: datetime
+    grade: str
+    has_fact: bool
+    left_out: frozenset[str]
+
+    def periods(self) -> Iterator[tuple[str, date]]:
+        """The week and the month in which it was received."""
+        day = self.received_at.astimezone(LONDON).date()
+        yield "week", day - timedelta(days=day.weekday())
+        yield "month", day.replace(day=1)
+
+
+def compare(town: Ingested) -> Compared:
+    """Compare every value that the truth tells with the marts'."""
+    told = _told(town)
+    result = Compared()
+    groups: dict[tuple[str, str, date], list[_Record]] = defaultdict(list)
+    for record in _records(town):
+        for grain, first_day in record.periods():
+            groups[record.agency, grain, first_day].append(record)
+    true: dict[Key, Value] = {}
+    for (agency, grain, first_day), records in groups.items():
+        for (indicator, element), value in _values(records).items():
+            true[indicator, agency, "all", element, grain, first_day] = value
+    today = max(file["landed_at"] for file in read(town.town, "files"))[:10]
+    for row in read(town.town, "visit_gaps"):
+        week = date.fromisoformat(row["week_start"])
+        if week + timedelta(days=7) > date.fromisoformat(today):
+            continue  # a week that is not over is judged by its last day so far, which the truth does not tell
+        key = ("Q16_visit_gap", COUNCIL, row["team"], "all", "week", week)
+        true[key] = int(row["not_seen"]), int(row["children"]), 0
+    for key, value in true.items():
+        if key in told and _agree(key, told[key], value):
+            result.equal[key[0]] += 1
+        else:
+            result.differ.append((key, told.get(key), value))
+    result.differ += _elements_that_differ(told, groups)
+    result.absent = _absent(town)
+    return result
+
+
+def _values(records: list[_Record]) -> Mapping[tuple[str, str], Value]:
+    """What follows from the records of an agency in a period."""
+    found: dict[tuple[str, str], Value] = {}
+    is_police = records[0].feed == "police"
+    elements = {"voice", "household", "history"} | ({"rationale", "grade"} if is_police else {"other_children"})
+    for element in elements:
+        missing = sum(element in record.left_out for record in records)
+        for indicator in ("Q06_effort", "Q06_sufficiency", *(() if is_police else ("Q12_effort", "Q12_sufficiency"))):
+            found[indicator, element] = len(records) - missing, len(records), 0
+    if not is_police:
+        return found
+    graded = sum("grade" not in record.left_out for record in records)
+    found["Q06_graded", "all"] = graded, len(records), 0
+    judged = [record for record in records if "grade" not in record.left_out]
+    beside = [record for record in judged if record.has_fact]
+    without = [record for record in judged if not record.has_fact]
+    blank = [record for record in records if "grade" in record.left_out]
+    found["Q06_low_grade", "all"] = _count(beside, "green"), len(beside), sum(each.has_fact for each in blank)
+    found["Q06_high_grade", "all"] = _count(without, "red"), len(without), sum(not each.has_fact for each in blank)
+    for name in ("sent", "received"):
+        # A minute that has begun counts.
+        minutes = sorted(
+            math.ceil((getattr(each, f"{name}_at") - each.known_at).total_seconds() / 60) for each in records
+        )
+        late = sum(each > LIMIT_MINUTES for each in minutes)
+        found["Q06_lag", f"known_to_{name}"] = late, len(minutes), 0
+        for quantile, share in QUANTILES.items():
+            reached = next(each for at, each in enumerate(minutes, start=1) if at >= share * len(minutes))
+            found["Q06_lag_minutes", f"known_to_{name}_{quantile}"] = reached, len(minutes), 0
+    return found
+
+
+def _count(records: list[_Record], grade: str) -> int:
+    return sum(record.grade == grade for record in records)
+
+
+def _agree(key: Key, told: Value, true: Value) -> bool:
+    if key[0] in ("Q06_low_grade", "Q06_high_grade"):
+        # A missing grade stands beside both rates or one, as the facts can be told; it is never in a rate.
+        return told[:2] == true[:2]
+    return told == true
+
+
+def _elements_that_differ(
+    told: Mapping[Key, Value], groups: Mapping[tuple[str, str, date], list[_Record]]
+) -> Iterator[tuple[Key, Value | None, Value]]:
+    """Of the elements that no sender leaves out nothing may be missing, whatever the number they are asked of."""
+    left_out = {"voice", "household", "history", "rationale", "grade", "other_children", "all"}
+    for key, value in told.items():
+        indicator, agency, _, element, grain, first_day = key
+        if not indicator.endswith(("_effort", "_sufficiency")) or element in left_out:
+            continue
+        has_records = agency == COUNCIL or (agency, grain, first_day) in groups
+        if value[0] != value[1] or value[2] or not has_records:
+            yield key, value, (value[1], value[1], 0)
+
+
+def _records(town: Ingested) -> Iterator[_Record]:
+    contacts = {row["contact_no"]: row for row in read(town.town, "contacts")}
+    files = {row["path"]: row for row in read(town.town, "files")}
+    for row in read(town.town, "records"):
+        if not row["contact_no"]:
+            continue
+        file, contact = files[row["path"]], contacts[row["contact_no"]]
+        yield _Record(
+            file["agency"],
+            file["feed"],
+            datetime.fromisoformat(file["landed_at"]) + TAKEN_AFTER,
+            datetime.fromisoformat(contact["known_at"]).replace(tzinfo=LONDON),
+            datetime.fromisoformat(contact["sent_at"]).replace(tzinfo=LONDON),
+            contact["grade"],
+            contact["has_fact"] == "True",
+            frozenset(contact["left_out"].split()),
+        )
+
+
+def _told(town: Ingested) -> dict[Key, Value]:
+    rows = town.rows(
+        "select indicator_id, agency_code, team_code, element, period_grain, period_start, numerator, denominator,"
+        " unknown_count from indicators.indicator_values where basis = 'as_known'"
+    )
+    return {row[:6]: (row[6], int(row[7]), int(row[8])) for row in rows}
+
+
+def _absent(town: Ingested) -> list[str]:
+    there = {row[0][:3] for row in town.rows("select distinct indicator_id from indicators.indicator_values")}
+    return [f"Q{number:02d}" for number in range(1, 21) if f"Q{number:02d}" not in there]
