@@ -76,6 +76,8 @@ class Lines:
         return _csv_line([self._cell(name, record.get(name, ""), number) for name in self._columns]).split(N)
 
     def _cell(self, name: str, value: Any, number: int) -> str:
+        if value == "":
+            return ""
         if isinstance(value, Sent):
             return value.text
         if isinstance(value, list):

@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from frontdoor.contract import AgencyFeed, House
@@ -25,6 +26,7 @@ from frontdoor.simulator.town.visiting import Plan, Visit, Visiting
 from frontdoor.simulator.words import Lines, pack, words_of
 
 COUNCIL, MONDAY = "wearside_council", 1
+UNALLOCATED = (("unallocated", "VIS-004"),)
 # When each lands, on the clock on the wall, and whether only on working days.
 TIMES = {
     "wearside_police": (time(6), False),
@@ -36,8 +38,7 @@ TIMES = {
 }
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(NamedTuple):
     """One record in a file: its place from 1, its key, the child, and what is wrong with it by rule."""
 
     record_no: int
@@ -80,7 +81,7 @@ class Sending:
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/London"))
     defects: Mapping[str, float] = field(default_factory=dict)
     _waiting: dict[str, list[Contact]] = field(default_factory=dict)
-    _lines: dict[tuple[int, bool, bool], list[str]] = field(default_factory=dict)
+    _lines: dict[tuple[int, bool, bool, str, date], bytes] = field(default_factory=dict)
     _words: dict[tuple[str, date], tuple[AgencyFeed, Lines]] = field(default_factory=dict)
     _last_list: date | None = None
 
@@ -142,27 +143,27 @@ class Sending:
         for plan in self.visiting.plans:
             if plan.told_from >= lands or (plan.ended_on is not None and plan.ended_on < since):
                 continue
+            has_ended, child_id = plan.ended_on is not None and plan.ended_on < lands, plan.child.child_id
             for visit in plan.visits:
                 if visit.due_set_at >= known_before:
                     continue
-                blocks.append("".join(self._line(words, plan, visit, known_before)).encode())
-                wrong = [("unallocated", "VIS-004")] if self._is_unallocated(plan, visit, known_before) else []
-                told.append(Told(len(told) + 1, f"V{visit.visit_no}", plan.child.child_id, None, wrong))
+                is_made = visit.recorded_at is not None and visit.recorded_at < known_before
+                blocks.append(self._line(words, plan, visit, known_before, is_made=is_made, has_ended=has_ended))
+                is_unallocated = not is_made and plan.worker is None and plan.kind != "cin"
+                wrong = UNALLOCATED if is_unallocated else ()
+                told.append(Told(len(told) + 1, f"V{visit.visit_no}", child_id, None, wrong))
         return self._file(COUNCIL, "visit", lands, at, agreed, blocks, told)
 
-    def _line(self, words: Lines, plan: Plan, visit: Visit, known_before: datetime) -> list[str]:
-        """The line of a visit; one that was made does not change any more, until its plan ends."""
-        is_made = visit.recorded_at is not None and visit.recorded_at < known_before
-        has_ended = plan.ended_on is not None and plan.ended_on < known_before.date()
-        key = (visit.visit_no, is_made, has_ended)
-        if not is_made or key not in self._lines:
-            record: Record = records.of_visit(plan, visit, stream(self.seed, "told", visit.visit_no), known_before)
-            self._lines[key] = words.line(record, visit.visit_no)
+    def _line(
+        self, words: Lines, plan: Plan, visit: Visit, known_before: datetime, *, is_made: bool, has_ended: bool
+    ) -> bytes:
+        """The line of a visit, put into words again only when something in it changed."""
+        worker_id = visit.worker_id or (plan.worker.worker_id if plan.worker else "")
+        key = (visit.visit_no, is_made, has_ended, worker_id, visit.planned_on)
+        if key not in self._lines:
+            record = records.of_visit(plan, visit, stream(self.seed, "told", visit.visit_no), known_before)
+            self._lines[key] = "".join(words.line(record, visit.visit_no)).encode()
         return self._lines[key]
-
-    def _is_unallocated(self, plan: Plan, visit: Visit, known_before: datetime) -> bool:
-        is_made = visit.recorded_at is not None and visit.recorded_at < known_before
-        return not is_made and plan.worker is None and plan.kind != "cin"
 
     def _words_of(self, agency: str, feed: str, on: date) -> tuple[AgencyFeed, Lines]:
         agreed = self.house.agency_feed(agency, feed, feed, on)
