@@ -7,11 +7,12 @@ import hashlib
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -24,8 +25,10 @@ from frontdoor.simulator.town import scenario as scenarios
 from frontdoor.simulator.town.casework import Day
 from frontdoor.simulator.town.chance import Chance, stream
 from frontdoor.simulator.town.simulate import landed, of_one_record, simulate
+from frontdoor.simulator.town.telling import on_the_clock
 from frontdoor.simulator.town.town import Town
 
+LONDON = ZoneInfo("Europe/London")
 PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "published_sunderland_ne_england.csv"
 FROM, TO = date(2018, 3, 1), date(2018, 5, 20)
 # What FROM to TO with 400 children and seed 5 gives, on every Python and any day; changes with the simulator alone.
@@ -206,6 +209,15 @@ def test_sunderlands_year_turns_as_the_published_one_did() -> None:
     audits = [row for row in rows_of(after, "audits") if row["on"] > date(2019, 2, 1)]
     assert share(audits, "is_good") > share(rows_of(before, "audits"), "is_good") - 0.05
     assert share(audits, "moderation_agrees") < 0.65
+
+
+@pytest.mark.parametrize("day", [date(2019, 3, 31), date(2018, 10, 28)])
+def test_no_time_is_told_that_the_clock_leaves_out_or_shows_twice(day: date) -> None:
+    for minute in range(0, 24 * 60, 7):
+        told = on_the_clock(datetime.combine(day, datetime.min.time()) + timedelta(minutes=minute))
+        aware = told.replace(tzinfo=LONDON)
+        assert aware.astimezone(UTC).astimezone(LONDON).replace(tzinfo=None) == told
+        assert aware.utcoffset() == aware.replace(fold=1).utcoffset()
 
 
 @pytest.mark.parametrize("name", [f"q{number:02d}" for number in range(1, 21)])

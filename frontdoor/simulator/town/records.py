@@ -12,7 +12,7 @@ from frontdoor.simulator import good
 from frontdoor.simulator.good import Record
 from frontdoor.simulator.town.chance import Chance
 from frontdoor.simulator.town.people import Child
-from frontdoor.simulator.town.telling import ELEMENTS, Contact
+from frontdoor.simulator.town.telling import ELEMENTS, Contact, on_the_clock
 from frontdoor.simulator.town.visiting import STANDARDS, UNALLOCATED, Plan, Visit
 
 SCHOOL_AGE = 5
@@ -77,7 +77,7 @@ def _notice(contact: Contact, chance: Chance) -> Record:
             "known_at": contact.known_at,
             "created_at": contact.sent_at - timedelta(minutes=10),
             "sent_at": contact.sent_at,
-            "school_told_at": contact.sent_at + timedelta(minutes=30),
+            "school_told_at": on_the_clock(contact.sent_at + timedelta(minutes=30)),
             "incident_address": home.address,
             "red_line_facts": [contact.red_fact or "none"],
             "child_risk_grade": contact.grade,

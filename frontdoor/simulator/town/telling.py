@@ -107,8 +107,8 @@ class Telling:
 
     def _incident(self, chance: Chance, day: date, home: Household) -> Iterator[Contact]:
         self._incidents += 1
-        happened = _on_the_clock(datetime.combine(day, time(chance.randrange(24), chance.randrange(60))))
-        known = _on_the_clock(happened + timedelta(minutes=chance.randrange(5, 50)))
+        happened = on_the_clock(datetime.combine(day, time(chance.randrange(24), chance.randrange(60))))
+        known = on_the_clock(happened + timedelta(minutes=chance.randrange(5, 50)))
         for child in home.children:
             if child.dob < day and child.age_on(day) < 18:
                 yield self._notice(chance, day, child, happened, known)
@@ -144,7 +144,7 @@ class Telling:
             self._incidents,
             happened,
             known,
-            _on_the_clock(known + timedelta(minutes=minutes)),
+            on_the_clock(known + timedelta(minutes=minutes)),
             chance.one_of(POLICE_HARM),
             grade,
             chance.choice(RED_FACTS) if is_red else None,
@@ -186,7 +186,7 @@ class Telling:
         return self._contacts
 
 
-def _on_the_clock(at: datetime) -> datetime:
+def on_the_clock(at: datetime) -> datetime:
     """A time that the clock shows once: not in the hours that are left out or come twice when the clock changes."""
     is_last_sunday = at.isoweekday() == 7 and at.month in (3, 10) and at.day > 24
     return at + timedelta(hours=2) if is_last_sunday and at.hour in CLOCKS_CHANGE_HOURS else at
