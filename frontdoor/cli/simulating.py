@@ -50,6 +50,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     from frontdoor.simulator.town.scenario import BadScenario, UnknownScenario
     from frontdoor.simulator.town.simulate import simulate
 
+    if arguments.pace is not None and arguments.pace < 0:
+        raise UsageMistake("--pace takes seconds, not less than none")
     days = (arguments.date_to - arguments.date_from).days + 1
     try:
         with _bar(days) as tick:

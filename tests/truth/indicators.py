@@ -80,6 +80,11 @@ def compare(town: Ingested) -> Compared:
             result.equal[key[0]] += 1
         else:
             result.differ.append((key, told.get(key), value))
+    # What the marts tell of a period in which nothing is true.
+    counted = {(key[0], key[1], key[3]) for key in true if key[0] != "Q16_visit_gap"}
+    for key, value in told.items():
+        if (key[0], key[1], key[3]) in counted and key not in true and value[1]:
+            result.differ.append((key, value, (0, 0, 0)))
     result.differ += _elements_that_differ(told, groups)
     result.absent = _absent(town)
     return result

@@ -453,7 +453,7 @@ def test_only_plain_records_are_taken_out() -> None:
         Blocks(f"<Message>{plain}{odd}{plain}<!-- {plain} --></Message>"), "Child", ["Name", "Grade"]
     )
     left = b"".join(iter(stream.read, b"")).decode()
-    mark = f'<Child {stream.mark}=""/>\n'
+    mark = f'<Child {stream.mark}=""> </Child>\n'
     assert left == f"<Message>{mark}{odd}{mark}<!-- {plain} --></Message>"
     assert [stream.taken(), stream.taken()] == [(("Name", "Grade"), ["Ann", "red"])] * 2
 

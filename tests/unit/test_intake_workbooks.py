@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from pathlib import Path
@@ -688,3 +688,34 @@ def test_a_sheet_in_another_encoding_is_left_to_the_parser(encoding: str) -> Non
     declared = f"<?xml version='1.0' encoding='{encoding}'?>".encode()
     whole = declared + b'<sheetData><row r="2"><c r="A2"><v>3</v></c></row></sheetData>'
     assert b"".join(AbridgedSheet().pieces(iter([whole]))) == whole
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '<c r="A2"><v>12<row r="3"><c r="A3"><v>5</v></c></row>34</v></c>',
+        '<c r="A2" t="s"><row r="3"><c r="B3"><v>5</v></c></row><v>3</v></c>',
+        '<c r="A2" t="inlineStr"><is><rPh><row r="3"><c r="A3"><v>5</v></c></row></rPh></is></c>',
+    ],
+)
+def test_a_row_within_a_cell_is_read_as_the_parser_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str
+) -> None:
+    content = package(inline(("ref", "child ref"), ("N1", "C1")) + f'<row r="9">{inside}</row>' + inline(("N2", "C2")))
+    quick = read(kept(tmp_path, content))[0]
+    monkeypatch.setattr(abridged.Abridged, "_without_records", lambda self, text: text)
+    assert quick == read(kept(tmp_path, content))[0]
+
+
+def test_the_last_row_before_the_damage_is_read() -> None:
+    row = '<row r="1"><c r="A1"><v>1</v></c></row>'
+
+    def blocks() -> Iterator[bytes]:
+        yield f"<sheetData>{row}{row}".encode()
+        raise ooxml.Broken
+
+    sheet, left = AbridgedSheet(), b""
+    with pytest.raises(ooxml.Broken):
+        for piece in sheet.pieces(blocks()):
+            left += piece
+    assert left.count(b"<row") == 2 and left.endswith(b"</row>")

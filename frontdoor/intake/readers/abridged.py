@@ -63,9 +63,9 @@ class Abridged(ABC, Generic[T]):
             between = text[done : found.start()]
             if self._may_open_other(between):
                 break
-            if (mark := self._take(found)) is not None:
-                parts += (between, mark)
-                done = found.end()
+            mark = self._take(found)
+            parts += (between, found[0] if mark is None else mark)
+            done = found.end()
         rest = text[done:]
         self._is_on = not self._may_open_other(rest)
         return "".join((*parts, rest))

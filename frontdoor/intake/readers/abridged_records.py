@@ -12,6 +12,8 @@ from frontdoor.intake.readers.abridged import Abridged
 
 # Names beyond these are left to the parser, and so are orders of names that keep changing.
 MOST_NAMES, MOST_ORDERS = 200, 8
+# So many texts, blank ones too, wait for the parser to come to their marks.
+MOST_WAITING = 2**19
 _TO_LEAVE = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)|\]\]>|[\ufffe\uffff]")
 _TEXTS = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
 
@@ -41,6 +43,8 @@ class AbridgedRecords(Abridged[tuple[tuple[str, ...], list[str]]]):
     def learn(self, names: Iterable[str]) -> None:
         """Expect elements in the order in which a flat record of this file, which the parser read, has them."""
         told = list(names)
+        if self._tag in told:
+            return  # a record within a record is the parser's
         rest = iter(self._names)
         if all(name in rest for name in told) or self._orders == MOST_ORDERS:
             return
@@ -62,6 +66,8 @@ class AbridgedRecords(Abridged[tuple[tuple[str, ...], list[str]]]):
                 return abridged.encode()
 
     def _take(self, found: re.Match[str]) -> str | None:
+        if len(self._taken) * len(self._names) > MOST_WAITING:
+            return None
         record = found[0]
         if "&" in record or "]]>" in record or not record.isascii():
             if _TO_LEAVE.search(record):
@@ -70,8 +76,8 @@ class AbridgedRecords(Abridged[tuple[tuple[str, ...], list[str]]]):
         else:
             texts = list(map(str.strip, found.groups("")))
         self._taken.append((self._names, texts))
-        # The parser counts lines.
-        return f'<{self._tag} {self.mark}=""/>' + "\n" * record.count("\n")
+        # The parser counts lines; beyond 65,535 it tells that of the text within.
+        return f'<{self._tag} {self.mark}=""> </{self._tag}>' + "\n" * record.count("\n")
 
     def _of_names(self) -> re.Pattern[str]:
         # Possessive, so that a record which is not flat costs no second look.

@@ -330,15 +330,18 @@ class _Parsed:
 
     def _take_plain(self) -> None:
         """Put the cells of a row, which was taken out before the sheet was parsed, into the row."""
-        self._formula = None
         positions = self._positions
         for letters, style, what, text in self.plain.taken():
             at = positions.get(letters) or self._position(letters)
             self._at = at - 1 if self._at < at - 1 < MOST_COLUMNS else self._at + 1
+            self._what, self._style, self._formula = what or "n", style, None
+            self._text.clear()
             if text:
-                self._what, self._style = what or "n", style
-                self._row_length += len(text)
-                self._take(text)
+                self._is_open = not self._is_phonetic
+                self.data(text)
+                self._is_open = False
+                if self._text:
+                    self._take(text)
 
     def data(self, text: str) -> None:
         if self._is_open:

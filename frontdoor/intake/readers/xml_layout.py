@@ -74,7 +74,7 @@ class XmlReader:
         self._record = tuple(part for part in str(mapping["record"]).split("/") if part not in ("", "."))
         # How far fields reach out of the record: the element to wait for before its records are complete.
         self._reach = max((place.count("..") for place in self._fields.values()), default=0)
-        self._may_abridge = self._is_flat and not has_stray
+        self._may_abridge = self._is_flat and not has_stray and self._record[-1] not in self._named
         self._abridged: AbridgedRecords | None = None
         self._placed_for: tuple[str, ...] = ()
         self._placed: tuple[list[int], list[tuple[str, int]]] = ([], [])

@@ -78,10 +78,16 @@ class Casework:
         on = self._calendar.after(arrives, wait)
         self._agenda[on].append(lambda decided: self._decide(decided, contact, chance))
 
+    def agenda_days(self) -> list[date]:
+        """The days on which something is still to be done."""
+        return sorted(day for day, steps in self._agenda.items() if steps)
+
     def work(self, day: Day) -> None:
         """Do what is on the agenda of a day."""
-        for step in self._agenda.pop(day.on, []):
-            step(day)
+        # What is done may put more on the agenda of the same day: an assessment that takes none.
+        while steps := self._agenda.pop(day.on, None):
+            for step in steps:
+                step(day)
 
     def _decide(self, day: Day, contact: Contact, chance: Chance) -> None:
         value, child = self._scenario.value, contact.child

@@ -1,6 +1,7 @@
 """Who lives and works in the town: households with their children, schools, and the workers of the council's teams.
 
-Children under 18 only, in households of one to five. All names, numbers and places are invented (`invented.py`).
+Children under 18, or born in the first year, in households of one to five. All names, numbers and places are invented
+(`invented.py`).
 """
 
 from __future__ import annotations
@@ -80,20 +81,21 @@ class Worker:
 
 
 def households(seed: int, children: int, on: date) -> Iterator[Household]:
-    """Yield households until there are so many children under 18 on that day."""
+    """Yield households until there are so many children under 18 on that day, or born in the year after it."""
     made, number, numbers = 0, 0, _nhs_numbers()
     while made < children:
         number += 1
         chance = stream(seed, "household", number)
         home = _household(chance, number)
-        youngest = 0
+        # The youngest is of any age, or is born in the year to come.
+        age = chance.randrange(-365, 17 * 365)
         for _ in range(min(chance.one_of(CHILDREN_OF_A_HOUSEHOLD), children - made)):
-            # Brothers and sisters are at least a year apart, and nobody is 18 before the year is over.
-            youngest += chance.randrange(370, 1400)
-            if youngest >= 17 * 365:
+            if age >= 18 * 365:
                 break
             made += 1
-            home.children.append(_child(chance, made, home, on - timedelta(days=youngest), next(numbers)))
+            home.children.append(_child(chance, made, home, on - timedelta(days=age), next(numbers)))
+            # Brothers and sisters are at least a year apart.
+            age += chance.randrange(370, 1400)
         if home.children:
             yield home
 

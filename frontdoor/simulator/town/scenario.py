@@ -6,7 +6,7 @@
     finding: Q06
     changes:
       - {since: 2019-01-07, parameter: police_missing_share, to: 0.35}
-      - {since: 2019-01-07, until: 2019-05-20, parameter: police_delay_hours, to: 40, over_days: 28}
+      - {since: 2019-01-07, until: 2019-05-20, parameter: police_late_share, to: 0.4, over_days: 28}
 """
 
 from __future__ import annotations

@@ -34,6 +34,8 @@ ELEMENTS: dict[str, dict[str, tuple[str, ...]]] = {
         "history": ("previous_concerns",),
     },
 }
+SCHOOL_FROM, EXPLOITED_FROM = 4, 10
+MOST_TRIES = 100
 CLOCKS_CHANGE_HOURS = (1, 2)
 
 
@@ -94,7 +96,7 @@ class Telling:
             # All of a week's in its five days.
             for _ in range(chance.count(value("partners_per_10000", day) * of_year * 365 / 253)):
                 again = chance.choice(came_before) if came_before and chance.happens(back) else None
-                yield self._contact(chance, day, again or chance.choice(self._home(chance).children))
+                yield from self._contact(chance, day, again)
 
     def urgent(self, chance: Chance, day: date, child: Child) -> Contact:
         """A child whose earlier contact was closed, in serious trouble now: the police tell of it."""
@@ -110,7 +112,7 @@ class Telling:
         happened = on_the_clock(datetime.combine(day, time(chance.randrange(24), chance.randrange(60))))
         known = on_the_clock(happened + timedelta(minutes=chance.randrange(5, 50)))
         for child in home.children:
-            if child.dob < day and child.age_on(day) < 18:
+            if _is_child(child, day):
                 yield self._notice(chance, day, child, happened, known)
 
     def _notice(
@@ -129,6 +131,9 @@ class Telling:
         hours = 25 + chance.randrange(45) if chance.happens(value("police_late_share", day)) else 0
         minutes = hours * 60 or min(20 + int(chance.random() * 120 * value("police_delay_hours", day)), 23 * 60)
         is_red = is_late_recognition or chance.happens(value("red_facts_share", day))
+        harm = chance.one_of(POLICE_HARM)
+        if harm == "criminal_exploitation" and child.age_on(day) < EXPLOITED_FROM:
+            harm = "neglect"
         has_fact = is_red or child.age_on(day) < 1
         if has_fact:
             grade = "green" if chance.happens(value("low_grade_share", day)) else chance.choice(("red", "red", "amber"))
@@ -145,7 +150,7 @@ class Telling:
             happened,
             known,
             on_the_clock(known + timedelta(minutes=minutes)),
-            chance.one_of(POLICE_HARM),
+            harm,
             grade,
             chance.choice(RED_FACTS) if is_red else None,
             self._left_out(chance, "police", value("police_missing_share", day)),
@@ -154,14 +159,18 @@ class Telling:
             is_late_recognition,
         )
 
-    def _contact(self, chance: Chance, day: date, child: Child) -> Contact:
+    def _contact(self, chance: Chance, day: date, again: Child | None) -> Iterator[Contact]:
         value = self._scenario.value
         self._incidents += 1
         shares = {name: value(f"{name}_share", day) for name in PARTNERS}
         source = chance.one_of({**shares, "other": max(0.0, 1 - sum(shares.values()))})
+        youngest = SCHOOL_FROM if source == "school" else 0
+        child = self._child_from(chance, day, youngest, again)
+        if child is None:
+            return
         happened = office_time(chance, day)
         refused = chance.happens(value("agreement_refused_share", day))
-        return Contact(
+        yield Contact(
             self._next(),
             child,
             source,
@@ -178,12 +187,25 @@ class Telling:
             not chance.happens(value("told_wrong_share", day)),
         )
 
+    def _child_from(self, chance: Chance, day: date, youngest: int, again: Child | None) -> Child | None:
+        """A child of at least that age; none where a small town has no such child."""
+        for _ in range(MOST_TRIES):
+            child = again or chance.choice(self._home(chance).children)
+            if _is_child(child, day, youngest):
+                return child
+            again = None
+        return None
+
     def _left_out(self, chance: Chance, feed: str, share: float) -> tuple[str, ...]:
         return tuple(element for element in ELEMENTS[feed] if chance.happens(share))
 
     def _next(self) -> int:
         self._contacts += 1
         return self._contacts
+
+
+def _is_child(child: Child, day: date, youngest: int = 0) -> bool:
+    return child.dob < day and youngest <= child.age_on(day) < 18
 
 
 def on_the_clock(at: datetime) -> datetime:

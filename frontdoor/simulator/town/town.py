@@ -86,14 +86,14 @@ class Town:
             "cla": value("looked_after_per_10000", on) * self._children / 10_000,
         }
         ahead = {"cp": value("plan_days", on), "cin": value("need_days", on), "cla": LOOKED_AFTER_DAYS}
-        known = [child for child in self.children() if child.age_on(on) < 16]
+        known = [child for child in self.children() if child.dob < on and child.age_on(on) < 16]
         for kind, count in stock.items():
             for _ in range(round(count)):
-                child = chance.choice(known)
-                if self.visiting.plan_of(child) is None:
+                child = chance.choice(known) if known else None
+                if child is not None and self.visiting.plan_of(child) is None:
                     began = max(on - timedelta(days=chance.randrange(1, STOCK_BEGAN_DAYS)), child.dob)
                     self.casework.begin_with(self._past, child, kind, chance.days(ahead[kind]), began)
-        for _ in range(round(referrals)):
+        for _ in range(round(referrals) if known else 0):
             self.casework.remember(chance.choice(known), on - timedelta(days=chance.randrange(1, 365)))
 
     def _look_at_quality(self, day: Day) -> None:
