@@ -15,7 +15,7 @@
     read again whole from staging.
 -#}
 {% macro record_versions(staging, feed, attributes, is_snapshot=false) %}
-    {%- set lineage = ['record_key', 'content_hash', 'has_own_key', 'known_from', 'received_at'] -%}
+    {%- set lineage = ['record_key', 'content_hash', 'has_own_key', 'known_from', 'received_at'] + (['agency_code', 'source'] if is_snapshot else []) -%}
     {%- set compared = ['match_forename', 'match_surname', 'match_birth_date', 'match_matter', 'risk_facts', 'is_infant', 'is_withdrawal'] -%}
     {%- set judgement = [
         'copy_no', 'first_delivery_id', 'first_record_no', 'first_received_at', 'known_to', 'superseded_by_delivery_id', 'is_only_in_delivery',
@@ -342,27 +342,42 @@
     ),
     {%- if is_snapshot %}
 
+    extracts as (
+        -- A workbook or an archive supplies a feed by several deliveries: together they are one extract. A sender may also have agreed to
+        -- send what changed: that is added to its last extract, and one who never sent the whole has nothing that could be gone from it.
+        select
+            deliveries.delivery_id,
+            deliveries.file_id,
+            deliveries.agency_code,
+            deliveries.source,
+            max(deliveries.file_id) filter (where deliveries.delivery_mode is distinct from 'increment') over (
+                partition by deliveries.agency_code, deliveries.source
+            ) as latest_file_id
+        from {{ deliveries }} as deliveries
+        where deliveries.feed = '{{ feed }}' and deliveries.published_at is not null and deliveries.records_loaded > 0
+    ),
+
     latest_extracts as (
-        -- A workbook or an archive supplies a feed by several deliveries: together they are one extract.
-        select files.delivery_id
-        from (
-            select
-                deliveries.delivery_id,
-                deliveries.file_id,
-                max(deliveries.file_id) over (partition by deliveries.agency_code, deliveries.source) as latest_file_id
-            from {{ deliveries }} as deliveries
-            where deliveries.feed = '{{ feed }}' and deliveries.published_at is not null and deliveries.records_loaded > 0
-        ) as files
-        where files.file_id = files.latest_file_id
+        select extracts.delivery_id
+        from extracts
+        where extracts.file_id >= extracts.latest_file_id
+    ),
+
+    without_extract as (
+        select distinct
+            extracts.agency_code,
+            extracts.source
+        from extracts
+        where extracts.latest_file_id is null
     ),
 
     in_latest_extract as (
         select distinct staging.record_key
         from latest_extracts
         cross join lateral (
-            select extracts.record_key
-            from {{ staging }} as extracts
-            where extracts._delivery_id = latest_extracts.delivery_id
+            select listed.record_key
+            from {{ staging }} as listed
+            where listed._delivery_id = latest_extracts.delivery_id
             offset 0
         ) as staging
     ),
@@ -373,6 +388,10 @@
             repeated.record_key,
             repeated.delivery_id,
             repeated.record_no,
+            {%- if is_snapshot %}
+            repeated.agency_code,
+            repeated.source,
+            {%- endif %}
             repeated.copy_no::integer as copy_no,
             -- Of a repeat nothing is said that a later delivery could change.
             case when repeated.is_repeat then repeated.delivery_id else repeated.first_delivery_id end as first_delivery_id,
@@ -407,13 +426,15 @@
             judged.*,
             case when judged.has_ended then judged.known_to_or_from end as known_to,
             {%- if is_snapshot %}
-            judged.is_current and in_latest_extract.record_key is not null as is_in_latest_extract
+            judged.is_current
+            and (in_latest_extract.record_key is not null or without_extract.agency_code is not null) as is_in_latest_extract
             {%- else %}
             judged.is_current as is_in_latest_extract
             {%- endif %}
         from judged
         {%- if is_snapshot %}
         left join in_latest_extract on judged.record_key = in_latest_extract.record_key
+        left join without_extract on judged.agency_code = without_extract.agency_code and judged.source = without_extract.source
         {%- endif %}
     ),
 
@@ -472,6 +493,10 @@
             and exists (select 1 from arrived where arrived.agency_code = absent.agency_code and arrived.source = absent.source)
             and not exists (select 1 from in_latest_extract where in_latest_extract.record_key = absent.record_key)
             and not exists (select 1 from touched where touched.record_key = absent.record_key)
+            and not exists (
+                select 1 from without_extract
+                where without_extract.agency_code = absent.agency_code and without_extract.source = absent.source
+            )
         {%- endif %}
         {%- endif %}
     )

@@ -16,7 +16,7 @@ import yaml
 from frontdoor import reference
 from frontdoor.contract import expectations_folder, load_house
 from frontdoor.contract.files import ContractError, Loader
-from frontdoor.contract.model import AGENCY_KINDS, AgencyFeed, Feed, House, Layout, Rule, normalised
+from frontdoor.contract.model import AGENCY_KINDS, DELIVERY_MODES, AgencyFeed, Feed, House, Layout, Rule, normalised
 
 LINEAGE = {"_agency_code", "_delivery_id", "_record_no", "_received_at", "_agency_kind", "_sufficiency"}
 KEYS = {"record_key", "content_hash", "has_own_key", "child_key", "sender_reference", "extra"}
@@ -70,8 +70,8 @@ def _doubled_ids(house: House) -> Iterator[str]:
     sources = set(house.sources())
     for rule in rules:
         for word in rule.applies_to:
-            if word not in sources and word not in AGENCY_KINDS:
-                yield f"{rule.rule_id}: appliesTo {word}: neither a feed, a layout nor a kind of agency"
+            if word not in sources and word not in (*AGENCY_KINDS, *DELIVERY_MODES):
+                yield f"{rule.rule_id}: appliesTo {word}: no feed, layout, kind of agency or delivery mode"
 
 
 def _of_properties(feed: Feed, on: date) -> Iterator[str]:

@@ -72,15 +72,20 @@ class Rule:
     expectation: Mapping[str, Any]
     title: str = ""
 
-    def applies(self, agency: "Agency", source: str) -> bool:
-        """Whether the rule is put to files of this sender and source.
+    def applies(self, agency: "Agency", source: str, delivery_mode: str | None = None) -> bool:
+        """Whether the rule is put to files of this sender and source (and, where it is said, of this delivery mode).
 
-        `applies_to` may name agency kinds, sources, or both; where it names kinds the agency must be one of them, where
-        it names sources the file must have come by one of them.
+        `applies_to` may name agency kinds, delivery modes and sources; where it names kinds the agency must be one of
+        them, where it names sources the file must have come by one of them, and so for modes.
         """
         kinds = [word for word in self.applies_to if word in AGENCY_KINDS]
-        sources = [word for word in self.applies_to if word not in AGENCY_KINDS]
-        return (not kinds or agency.kind in kinds) and (not sources or source in sources)
+        modes = [word for word in self.applies_to if word in DELIVERY_MODES]
+        sources = [word for word in self.applies_to if word not in (*kinds, *modes)]
+        return (
+            (not kinds or agency.kind in kinds)
+            and (not sources or source in sources)
+            and (not modes or delivery_mode is None or delivery_mode in modes)
+        )
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,8 @@ class AgencyFeed:
     `headers` maps the sender's header (compared by `normalised`) to a property; a contract's own property names are
     always understood besides. `codes` maps, per code list, the sender's label (compared by `normalised`) to a code.
     `archive` says what the sender packs its files into; it is only written by it, and never asked for when reading.
+    `delivery_mode`: whether a file holds the whole list (`snapshot`) or what is new or changed since (`increment`); the
+    contract's, where the agency agreed nothing else.
     Dates and time stamps are written as in `to_date` and `to_timestamp`: YYYY, MM, DD, HH24, MI, SS, Mon.
     """
 
@@ -148,6 +155,7 @@ class AgencyFeed:
     waived_rules: tuple[str, ...] = ()
     tightened: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     archive: str = "none"
+    delivery_mode: str = "increment"
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,7 @@ def _version(node: Node, agency: str, feed: model.Feed, layouts: Mapping[str, mo
         list_separator=str(node.value.get("list_separator", fixed.value.get("list_separator", ";"))),
         date_formats=node.texts("date_formats") or fixed.texts("date_formats") or DATE_FORMATS,
         timestamp_formats=node.texts("timestamp_formats") or fixed.texts("timestamp_formats") or TIMESTAMP_FORMATS,
+        delivery_mode=node.word("delivery_mode", model.DELIVERY_MODES, feed.delivery_mode),
         waived_rules=node.texts("waived_rules"),
         tightened=MappingProxyType(_tightened(node, feed)),
         archive=node.word("archive", model.ARCHIVES, "none"),

@@ -55,6 +55,7 @@ class Part:
     feed: str | None
     contract_version: str | None
     agency_version: str | None
+    delivery_mode: str | None
     refusal: str | None = None
     size_bytes: int | None = None
     records: int | None = None
@@ -115,9 +116,9 @@ def add_delivery(cursor: Cursor, file_id: int, file: File, part: Part) -> int:
     cursor.execute(
         """
         insert into intake.deliveries (
-            file_id, member_no, agency_code, source, feed, contract_version, agency_version, status, verdict,
-            size_bytes, records_in, records_loaded, records_dead, received_at
-        ) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            file_id, member_no, agency_code, source, feed, contract_version, agency_version, delivery_mode, status,
+            verdict, size_bytes, records_in, records_loaded, records_dead, received_at
+        ) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         returning delivery_id
         """,
         (
@@ -128,6 +129,7 @@ def add_delivery(cursor: Cursor, file_id: int, file: File, part: Part) -> int:
             part.feed,
             part.contract_version,
             part.agency_version,
+            part.delivery_mode,
             status,
             "unreadable" if is_dead else None,
             file.size_bytes if part.size_bytes is None else part.size_bytes,

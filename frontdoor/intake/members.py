@@ -40,11 +40,12 @@ def parts_of(house: House, agency: str, source: str, received_at: datetime, foun
         if feed is None:
             # The first row of a list that nobody reads names its columns.
             records = max((_count(member) or 0) - 1, 0)
-            parts.append(Part(number, name, place, None, None, None, records=records))
+            parts.append(Part(number, name, place, None, None, None, None, records=records))
             continue
         agreed = agreed_on(house, agency, source, feed, received_at)
-        versions = house.feeds[feed].version, agreed.version if agreed else "none"
-        parts.append(Part(number, name, place, feed, *versions, member.refusal, member.size_bytes))
+        contract = house.feeds[feed]
+        agreement = (agreed.version, agreed.delivery_mode) if agreed else ("none", contract.delivery_mode)
+        parts.append(Part(number, name, place, feed, contract.version, *agreement, member.refusal, member.size_bytes))
     return parts
 
 

@@ -67,12 +67,13 @@ def plan(house: House, feed: Feed, deliveries: Sequence[Delivery]) -> Iterator[G
 
 
 def applies_to(house: House, rule: Rule, delivery: Delivery) -> bool:
-    """Whether a rule is put to a delivery: its sender and source, and not waived for them on that day."""
+    """Whether a rule is put to a delivery: its sender, source and mode, and not waived for them on that day."""
     agreed = house.agency_feed(delivery.agency, delivery.source, rule.feed, delivery.on)
     if agreed is not None and rule.rule_id in agreed.waived_rules:
         return False
     agency = house.agencies.get(delivery.agency)
-    return agency is None or rule.applies(agency, delivery.source)
+    mode = agreed.delivery_mode if agreed is not None else house.feeds[rule.feed].delivery_mode
+    return agency is None or rule.applies(agency, delivery.source, mode)
 
 
 def _group(house: House, feed: Feed, deliveries: list[Delivery], on: date) -> Group:

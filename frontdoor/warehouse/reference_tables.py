@@ -145,8 +145,8 @@ def _mirror_house(cursor: Cursor, house: House) -> None:
     mirror(
         cursor,
         "agency_feeds",
-        ("agency_code", "source", "feed", "agency_version", "format", "valid_from", "valid_to"),
-        ((f.agency, f.source, f.feed, f.version, f.format, f.valid_from, f.valid_to) for f in feeds),
+        ("agency_code", "source", "feed", "agency_version", "format", "delivery_mode", "valid_from", "valid_to"),
+        ((f.agency, f.source, f.feed, f.version, f.format, f.delivery_mode, f.valid_from, f.valid_to) for f in feeds),
     )
     mappings = {
         (f.agency, f.feed, f.version, code_list, label): code

@@ -43,6 +43,7 @@ def deliver(
     agency: str | None = None,
     records_in: int | None = None,
     status: str = "published",
+    delivery_mode: str | None = None,
 ) -> int:
     """Put one published delivery of these rows; its id. `letters` in a row: its sufficiency (default: all present)."""
     contract = house.feeds[feed]
@@ -58,11 +59,11 @@ def deliver(
         (file_id,) = cursor.fetchone()
         cursor.execute(
             "insert into intake.deliveries (file_id, member_no, agency_code, source, feed, contract_version,"
-            " agency_version, status, size_bytes, records_in, records_loaded, records_dead, received_at, published_at)"
-            " values (%s, 1, %s, %s, %s, %s, '1', %s, 0, %s, %s, %s, %s, %s) returning delivery_id",
+            " agency_version, status, size_bytes, records_in, records_loaded, records_dead, received_at, published_at,"
+            " delivery_mode) values (%s, 1, %s, %s, %s, %s, '1', %s, 0, %s, %s, %s, %s, %s, %s) returning delivery_id",
             (
                 *(file_id, agency, feed, feed, contract.version, status, records_in or len(rows), len(rows)),
-                *((records_in or len(rows)) - len(rows), at, at + timedelta(seconds=1)),
+                *((records_in or len(rows)) - len(rows), at, at + timedelta(seconds=1), delivery_mode),
             ),
         )
         (delivery_id,) = cursor.fetchone()

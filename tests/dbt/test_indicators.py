@@ -168,6 +168,30 @@ def test_visit_missing_from_the_next_extract_is_marked_and_still_counts(marts: M
     assert not {"gone", "stays"} & set(not_seen(marts))
 
 
+def test_a_sender_of_changes_drops_nothing_and_the_whole_list_shows_what_is_gone(marts: Marts, marts_at: Any) -> None:
+    at = datetime(2026, 6, 16, 9, 0, tzinfo=UTC)
+    day = at.date() - timedelta(days=1)
+    marks = (
+        "select child_reference, is_in_latest_extract from core.fct_visit where child_reference = any(%s) order by 1"
+    )
+    names = ["whole 1", "whole 2", "changed 1", "changed 2"]
+    ours = {"agency": "wearside_partnership"}
+
+    def told(named: list[str], days: int, mode: str) -> list[tuple[str, bool]]:
+        then = at + timedelta(days=days)
+        rows = [visit(name, 1, day) for name in named]
+        records.deliver(marts.connection, marts.house, "visit", rows, at=then, delivery_mode=mode, **ours)
+        marts_at(then + timedelta(hours=1))
+        return records.rows(marts.connection, marks, names)
+
+    assert told(["changed 1"], 0, "increment") == [("changed 1", True)]
+    assert told(["changed 2"], 1, "increment") == [("changed 1", True), ("changed 2", True)]
+    whole = [("changed 1", False), ("changed 2", True), ("whole 1", True)]
+    assert told(["changed 2", "whole 1"], 2, "snapshot") == whole
+    assert told(["whole 2"], 3, "increment") == [*whole, ("whole 2", True)]
+    assert told(["whole 2"], 4, "snapshot") == [(name, name == "whole 2") for name, _ in [*whole, ("whole 2", True)]]
+
+
 def test_low_counts_are_not_shown_to_the_bi_reader(marts: Marts, marts_at: Any) -> None:
     at = datetime(2026, 7, 7, 9, 0, tzinfo=UTC)
     records.deliver(marts.connection, marts.house, "referral", [{"contact_reference": "few", "child_ref": "1"}], at=at)

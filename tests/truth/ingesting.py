@@ -1,4 +1,8 @@
-"""A simulated town, sent to the pipeline file by file, at the times at which its agencies would have sent it."""
+"""A simulated town, sent to the pipeline file by file, at the times at which its agencies would have sent it.
+
+Every file is taken at its own time. What lands in one feed within a morning is judged together, after the last of it,
+as the platform does when files come faster than they are judged.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,16 @@ import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from frontdoor import clock, database, delivery, settings, warehouse
+from frontdoor import clock, database, delivery, intake, settings, warehouse
 from frontdoor.contract import House, load_house
 from frontdoor.platform import postgres
 from frontdoor.settings import Settings
@@ -25,7 +30,7 @@ from frontdoor.simulator.town.simulate import landed
 # A file is taken so long after it landed.
 TAKEN_AFTER = timedelta(seconds=20)
 # The marts are built after so many days, and at the end.
-BUILT_EVERY = timedelta(days=28)
+BUILT_EVERY = timedelta(days=91)
 PROCESSES = 2
 
 
@@ -108,16 +113,27 @@ def taken_at(row: dict[str, str]) -> datetime:
 
 def drain(environment: dict[str, str], town: Path, rows: list[dict[str, str]]) -> None:
     """Send these files, each at its own time. Runs in a process of its own: the clock is the process's."""
-    here = settings.load(environment)
-    for row in rows:
-        folder = here.landing / row["agency"] / row["feed"]
-        folder.mkdir(parents=True, exist_ok=True)
-        name = Path(row["path"]).name
-        with _at(taken_at(row)):
-            shutil.copyfile(town / "landing" / row["path"], folder / f".{name}.coming")
-            os.rename(folder / f".{name}.coming", folder / name)
-            status = (folder / name).stat()
-            delivery.drain(here, [row["feed"]], frozenset({(status.st_ino, status.st_ctime_ns)}))
+    here, house = settings.load(environment), load_house()
+    with _at(taken_at(rows[0])), closing(database.connect(here)) as connection:
+        for _, morning in groupby(rows, key=lambda row: row["landed_at"][:10]):
+            for row in morning:
+                with _at(taken_at(row)):
+                    moved = _land(here, town, row)
+                    taken = intake.take(connection, here, house, source=row["feed"], moved=moved)
+                assert taken == 1, f"{row['path']} was not taken"
+            with _at(taken_at(row)):
+                delivery.drain(here, [row["feed"]])
+
+
+def _land(here: Settings, town: Path, row: dict[str, str]) -> frozenset[tuple[int, int]]:
+    """Rename a file into its landing folder; what a watcher would know of it."""
+    folder = here.landing / row["agency"] / row["feed"]
+    folder.mkdir(parents=True, exist_ok=True)
+    name = Path(row["path"]).name
+    shutil.copyfile(town / "landing" / row["path"], folder / f".{name}.coming")
+    os.rename(folder / f".{name}.coming", folder / name)
+    status = (folder / name).stat()
+    return frozenset({(status.st_ino, status.st_ctime_ns)})
 
 
 def _build(here: Settings, at: datetime) -> float:

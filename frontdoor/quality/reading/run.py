@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 # How many statements may be spent on narrowing a failure down, per sender and day.
 MOST_ATTEMPTS = 400
 ANALYZED_FROM_RECORDS = 1000
-# Ways of reading that are remembered: senders times days, in one process.
+# Ways of reading that are remembered in one process: senders times the stretches in which nothing changed.
 MOST_WAYS = 64
 _RECORDS = "/* these records */"
 
@@ -78,7 +78,9 @@ _ways: dict[tuple[Any, ...], Way] = {}
 
 def _way(house: House, batch: Batch) -> Way:
     """Return how a batch is read. Spelling the statement out takes longer than reading a small file by it."""
-    key = (id(house), batch.agency, batch.source, batch.feed.code, batch.on, reference.stamp())
+    agreed = house.agency_feed(batch.agency, batch.source, batch.feed.code, batch.on)
+    stretch = (agreed.valid_from if agreed else None, batch.on.year, reference.unchanged_since(batch.on))
+    key = (id(house), batch.agency, batch.source, batch.feed.code, stretch, reference.stamp())
     known = _ways.get(key)
     # A way holds its house, so the id of one that is remembered is nobody else's.
     if known is None:

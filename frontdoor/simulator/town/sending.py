@@ -1,7 +1,7 @@
 """The files that agencies send: each in its own format, under its own headers and labels, at the time it always sends.
 
 What was told on a day lies in the landing zone the next morning; schools and housing send on working days only. The
-council's list of visits is whole: every Monday all visits of plans that run, or ended since the last list.
+council's list of visits comes as its agreement says: whole on Mondays, or every morning what changed.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from frontdoor.simulator.town.calendar import Calendar
 from frontdoor.simulator.town.casework import Day
 from frontdoor.simulator.town.chance import stream
 from frontdoor.simulator.town.telling import Contact
-from frontdoor.simulator.town.visiting import Plan, Visit, Visiting
+from frontdoor.simulator.town.visit_list import Listed, State, VisitList
+from frontdoor.simulator.town.visiting import Visiting
 from frontdoor.simulator.words import Lines, pack, words_of
 
-COUNCIL, MONDAY = "wearside_council", 1
+COUNCIL, MONDAY, SUNDAY = "wearside_council", 1, 7
 UNALLOCATED = (("unallocated", "VIS-004"),)
 # When each lands, on the clock on the wall, and whether only on working days.
 TIMES = {
@@ -81,9 +82,13 @@ class Sending:
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/London"))
     defects: Mapping[str, float] = field(default_factory=dict)
     _waiting: dict[str, list[Contact]] = field(default_factory=dict)
-    _lines: dict[tuple[int, bool, bool, str, date], bytes] = field(default_factory=dict)
+    _lines: dict[int, tuple[State, bytes]] = field(default_factory=dict)
     _words: dict[tuple[str, date], tuple[AgencyFeed, Lines]] = field(default_factory=dict)
-    _last_list: date | None = None
+    _visit_list: VisitList = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open the list of visits."""
+        self._visit_list = VisitList(self.visiting)
 
     def of_day(self, day: Day) -> Iterator[SentFile]:
         """Yield the files that land on the morning after a day."""
@@ -91,8 +96,8 @@ class Sending:
             if contact.agency:
                 self._waiting.setdefault(contact.agency, []).append(contact)
         lands = day.on + timedelta(days=1)
-        if lands.isoweekday() == MONDAY:
-            yield self._visits(lands)
+        if not self._is_list_whole(lands) or lands.isoweekday() == MONDAY:
+            yield from self._visits(lands)
         for agency, (at, is_office) in TIMES.items():
             if agency == COUNCIL or (is_office and not self.calendar.is_working(lands)):
                 continue
@@ -132,38 +137,41 @@ class Sending:
                 ]
         return [record], [wrong]
 
-    def _visits(self, lands: date) -> SentFile:
-        agreed, words = self._words_of(COUNCIL, "visit", lands)
-        at = TIMES[COUNCIL][0]
-        known_before = datetime.combine(lands, time(0))
-        since = self._last_list or date.min
-        self._last_list = lands
-        told: list[Told] = []
-        blocks = [words.header()]
-        for plan in self.visiting.plans:
-            if plan.told_from >= lands or (plan.ended_on is not None and plan.ended_on < since):
-                continue
-            has_ended, child_id = plan.ended_on is not None and plan.ended_on < lands, plan.child.child_id
-            for visit in plan.visits:
-                if visit.due_set_at >= known_before:
-                    continue
-                is_made = visit.recorded_at is not None and visit.recorded_at < known_before
-                blocks.append(self._line(words, plan, visit, known_before, is_made=is_made, has_ended=has_ended))
-                is_unallocated = not is_made and plan.worker is None and plan.kind != "cin"
-                wrong = UNALLOCATED if is_unallocated else ()
-                told.append(Told(len(told) + 1, f"V{visit.visit_no}", child_id, None, wrong))
-        return self._file(COUNCIL, "visit", lands, at, agreed, blocks, told)
+    def week_judged_by(self, lands: date) -> date | None:
+        """The first day of the week that a morning's list is the last to tell of before it is judged, if it is that."""
+        if self._is_list_whole(lands):
+            return lands if lands.isoweekday() == MONDAY else None
+        return lands - timedelta(days=6) if lands.isoweekday() == SUNDAY else None
 
-    def _line(
-        self, words: Lines, plan: Plan, visit: Visit, known_before: datetime, *, is_made: bool, has_ended: bool
-    ) -> bytes:
-        """The line of a visit, put into words again only when something in it changed."""
-        worker_id = visit.worker_id or (plan.worker.worker_id if plan.worker else "")
-        key = (visit.visit_no, is_made, has_ended, worker_id, visit.planned_on)
-        if key not in self._lines:
-            record = records.of_visit(plan, visit, stream(self.seed, "told", visit.visit_no), known_before)
-            self._lines[key] = "".join(words.line(record, visit.visit_no)).encode()
-        return self._lines[key]
+    def _is_list_whole(self, on: date) -> bool:
+        agreed, _ = self._words_of(COUNCIL, "visit", on)
+        return agreed.delivery_mode == "snapshot"
+
+    def _visits(self, lands: date) -> Iterator[SentFile]:
+        agreed, words = self._words_of(COUNCIL, "visit", lands)
+        is_whole = agreed.delivery_mode == "snapshot"
+        listed = self._visit_list.of(lands, is_whole=is_whole)
+        if not listed and not is_whole:
+            return
+        blocks = [words.header(), *(self._line(words, each, lands, is_kept=is_whole) for each in listed)]
+        told = [
+            Told(number, f"V{visit.visit_no}", plan.child.child_id, None, UNALLOCATED if each.is_unallocated else ())
+            for number, each in enumerate(listed, start=1)
+            for plan, visit, _ in (each,)
+        ]
+        yield self._file(COUNCIL, "visit", lands, TIMES[COUNCIL][0], agreed, blocks, told)
+
+    def _line(self, words: Lines, listed: Listed, lands: date, *, is_kept: bool) -> bytes:
+        """The line of a visit; one that is kept is put into words again only when something in it changed."""
+        plan, visit, state = listed
+        known, line = self._lines.get(visit.visit_no, (None, b""))
+        if known != state:
+            chance = stream(self.seed, "told", visit.visit_no)
+            record = records.of_visit(plan, visit, chance, datetime.combine(lands, time(0)))
+            line = "".join(words.line(record, visit.visit_no)).encode()
+            if is_kept:
+                self._lines[visit.visit_no] = state, line
+        return line
 
     def _words_of(self, agency: str, feed: str, on: date) -> tuple[AgencyFeed, Lines]:
         agreed = self.house.agency_feed(agency, feed, feed, on)

@@ -10,14 +10,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from frontdoor.contract import House
 from frontdoor.simulator.defects import RECORD
 from frontdoor.simulator.town import scenario as scenarios
 from frontdoor.simulator.town.casework import Day
-from frontdoor.simulator.town.sending import MONDAY, Sending, SentFile
+from frontdoor.simulator.town.sending import Sending, SentFile
 from frontdoor.simulator.town.town import Town
 from frontdoor.simulator.town.truth import Truth
 
@@ -65,10 +65,11 @@ def simulate(
             for sent in files:
                 _put(out / "landing" / sent.path, sent.content)
                 truth.file(sent)
-                if sent.feed == "visit" and sent.landed_at.isoweekday() == MONDAY:
-                    truth.visit_gaps(sent.landed_at.date())
                 done.files += 1
                 done.records += len(sent.told)
+            morning = day.on + timedelta(days=1)
+            if (week := sending.week_judged_by(morning)) is not None:
+                truth.visit_gaps(week, morning)
             done.contacts += len(day.contacts)
             done.visits += len(day.rows.get("visits", ()))
             on_day(day, files)

@@ -4,7 +4,8 @@ children, households, workers       who there is
 contacts                            what was told to the front door, by whom, when, how well; also what no feed carries
 files, records, defects             every file with its records; each defect with the record it sits in and the rule
                                     that must find it (none: no rule sees it)
-visit_gaps                          by Monday's list and week: children under a standard, and those not seen within it
+visit_gaps                          by week: children under a standard, and those not seen within it, as the last list
+                                    that came in time shows them
 casework/<table>                    every row of the case system
 """
 
@@ -82,10 +83,10 @@ class Truth:
             for defect, rule in told.defects:
                 self._write("defects", DEFECTS, (defect, sent.path, told.record_no, rule))
 
-    def visit_gaps(self, list_of: date) -> None:
-        """Write how many children a Monday's list shows as not seen when its week is over."""
+    def visit_gaps(self, week_start: date, list_of: date) -> None:
+        """Write how many children are not seen when a week is over, as the list of a morning shows them."""
         visiting, known_before = self._town.visiting, datetime.combine(list_of, datetime.min.time())
-        sunday = list_of + timedelta(days=6)
+        sunday = week_start + timedelta(days=6)
         counts: dict[str, list[int]] = {}
         for plan in visiting.plans:
             is_told = plan.told_from < list_of and any(visit.due_set_at < known_before for visit in plan.visits)
@@ -100,7 +101,7 @@ class Truth:
                 count[0] += 1
                 count[1] += sunday > due
         for team, (children, not_seen) in sorted(counts.items()):
-            self._write("visit_gaps", VISIT_GAPS, (list_of, team, children, not_seen))
+            self._write("visit_gaps", VISIT_GAPS, (week_start, team, children, not_seen))
 
     def _write(self, table: str, header: tuple[str, ...], cells: Iterable[Any]) -> None:
         if table not in self._open:
