@@ -166,21 +166,14 @@
         where codes.code_list = 'visit_standard'
     ),
 
-    candidates as (
+    running_and_seen as (
         select
-            running.known_group,
-            running.agency_code,
-            running.child_key,
-            running.week_start_date,
-            running.on_date,
-            running.plan_type_code,
-            standards.standard_id,
-            standards.limit_value,
-            standards.limit_unit,
+            running.*,
             last_seen.last_seen_on,
             last_seen.last_unknown_on,
-            case when standards.is_recurring then greatest(running.running_from, last_seen.last_seen_on) else running.running_from end as counted_from,
-            given.standard_id is null or coalesce(standards.plan_type_code <> running.plan_type_code, true) as is_standard_unknown
+            coalesce(last_seen.last_seen_on >= running.running_from, false) as is_seen_since,
+            -- What decides on the standards, null or not, in one text that can be joined by.
+            concat_ws(chr(31), coalesce(running.plan_type_code, chr(30)), coalesce(running.standard_id, chr(30))) as asked_for
         from running
         inner join last_seen
             on
@@ -189,74 +182,127 @@
                 and running.child_key = last_seen.child_key
                 and running.on_date = last_seen.at_date
                 and last_seen.is_point
+    ),
+
+    -- Thousands of children stand under a few standards on a few days: which ones is asked once for all of them.
+    asked as (
+        select distinct
+            running_and_seen.asked_for,
+            running_and_seen.on_date,
+            running_and_seen.is_seen_since,
+            running_and_seen.plan_type_code,
+            running_and_seen.standard_id as given_standard_id
+        from running_and_seen
+    ),
+
+    applying as (
+        select
+            asked.asked_for,
+            asked.on_date,
+            asked.is_seen_since,
+            standards.standard_id,
+            standards.limit_value,
+            standards.limit_unit,
+            standards.is_recurring,
+            given.standard_id is null or coalesce(standards.plan_type_code <> asked.plan_type_code, true) as is_standard_unknown
+        from asked
         left join standards as given
             on
-                running.standard_id = given.standard_id
-                and running.plan_type_code = given.plan_type_code
-                and given.valid_from <= running.on_date
-                and coalesce(given.valid_to >= running.on_date, true)
+                asked.given_standard_id = given.standard_id
+                and asked.plan_type_code = given.plan_type_code
+                and given.valid_from <= asked.on_date
+                and coalesce(given.valid_to >= asked.on_date, true)
         inner join standards
             on
-                standards.valid_from <= running.on_date
-                and coalesce(standards.valid_to >= running.on_date, true)
+                standards.valid_from <= asked.on_date
+                and coalesce(standards.valid_to >= asked.on_date, true)
                 and (
-                    running.plan_type_code is null
+                    asked.plan_type_code is null
                     or standards.standard_id = given.standard_id
                     or (
-                        standards.plan_type_code = running.plan_type_code
+                        standards.plan_type_code = asked.plan_type_code
                         and (given.standard_id is null or (not given.is_recurring and standards.is_recurring))
                     )
                     -- Seen for the first time, in a plan that has no standard for what comes then.
                     or (
                         standards.is_recurring
-                        and last_seen.last_seen_on >= running.running_from
+                        and asked.is_seen_since
                         and not exists (
                             select 1
                             from standards as others
                             where
                                 others.is_recurring
-                                and others.plan_type_code = running.plan_type_code
-                                and others.valid_from <= running.on_date
-                                and coalesce(others.valid_to >= running.on_date, true)
+                                and others.plan_type_code = asked.plan_type_code
+                                and others.valid_from <= asked.on_date
+                                and coalesce(others.valid_to >= asked.on_date, true)
                         )
                     )
                 )
-        where standards.is_recurring or coalesce(last_seen.last_seen_on < running.running_from, true)
+        where standards.is_recurring or not asked.is_seen_since
     ),
 
-    -- Each limit once per day that it is counted from, whoever it is counted for.
-    limits as (
-        select distinct
-            candidates.counted_from,
-            candidates.limit_value,
-            candidates.limit_unit
-        from candidates
-    ),
-
-    due_days as (
+    candidates as (
         select
-            limits.counted_from,
-            limits.limit_value,
-            limits.limit_unit,
-            case limits.limit_unit
-                when 'working_days' then reference.add_working_days(limits.counted_from, limits.limit_value)
-                when 'days' then limits.counted_from + limits.limit_value
-                when 'months' then (limits.counted_from + make_interval(months => limits.limit_value))::date
-            end as due_on
-        from limits
+            counted.*,
+            concat_ws(' ', counted.counted_from, counted.limit_value, counted.limit_unit) as counted_as
+        from (
+            select
+                running_and_seen.known_group,
+                running_and_seen.agency_code,
+                running_and_seen.child_key,
+                running_and_seen.week_start_date,
+                running_and_seen.on_date,
+                running_and_seen.plan_type_code,
+                applying.standard_id,
+                applying.limit_value,
+                applying.limit_unit,
+                running_and_seen.last_seen_on,
+                running_and_seen.last_unknown_on,
+                case
+                    when applying.is_recurring then greatest(running_and_seen.running_from, running_and_seen.last_seen_on)
+                    else running_and_seen.running_from
+                end as counted_from,
+                applying.is_standard_unknown
+            from running_and_seen
+            inner join applying
+                on
+                    running_and_seen.asked_for = applying.asked_for
+                    and running_and_seen.on_date = applying.on_date
+                    and running_and_seen.is_seen_since = applying.is_seen_since
+        ) as counted
+    ),
+
+    -- Each limit once per day that it is counted from, whoever it is counted for. One value, not a relation: how many candidates there are
+    -- is anybody's guess to the planner, and a join that it guesses wrong takes minutes.
+    due_days as (
+        select jsonb_object_agg(limits.counted_as, limits.due_on) as due_on
+        from (
+            select
+                counted.counted_as,
+                case counted.limit_unit
+                    when 'working_days' then reference.add_working_days(counted.counted_from, counted.limit_value)
+                    when 'days' then counted.counted_from + counted.limit_value
+                    when 'months' then (counted.counted_from + make_interval(months => counted.limit_value))::date
+                end as due_on
+            from (
+                select distinct
+                    candidates.counted_as,
+                    candidates.counted_from,
+                    candidates.limit_value,
+                    candidates.limit_unit
+                from candidates
+            ) as counted
+        ) as limits
     ),
 
     dated as (
         select
             candidates.*,
             -- Outside the calendar, or in a unit that nobody counts visits in: overdue until it is known.
-            coalesce(due_days.due_on, candidates.counted_from) as due_on
+            coalesce(
+                ((select due_days.due_on from due_days) ->> candidates.counted_as)::date, candidates.counted_from
+            ) as due_on
         from candidates
-        inner join due_days
-            on
-                candidates.counted_from = due_days.counted_from
-                and candidates.limit_value = due_days.limit_value
-                and candidates.limit_unit = due_days.limit_unit
     ),
 
     strictest as (

@@ -5,15 +5,18 @@ Open frontdoor/quality/judging.py, and engine.py for what Great Expectations is 
 
 from __future__ import annotations
 
+import csv
 import logging
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from frontdoor import quality
+from frontdoor import quality, reference
 from frontdoor.contract import House
 from frontdoor.quality import engine, judging, warm
 from tests.integration import quality_support as trial
@@ -406,13 +409,16 @@ def test_no_value_of_a_record_is_in_what_great_expectations_answers_or_says(
 
 
 def test_constants_of_the_day_received_are_used(
-    database: Any, connection: Any, monkeypatch: pytest.MonkeyPatch
+    database: Any, connection: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from frontdoor import reference
-
     early, late = trial.RECEIVED, trial.RECEIVED + timedelta(days=20)
-    monkeypatch.setattr(reference, "limit", lambda name, on: 5 if on < late.date() else 8)
-    monkeypatch.setattr(reference, "_written", lambda found, on: str(reference.limit(found[2], on)))
+    for seed in reference.SEEDS.glob("*.csv"):
+        shutil.copy(seed, tmp_path)
+    with (tmp_path / "thresholds.csv").open("a", encoding="utf-8", newline="") as file:
+        ends = (late - timedelta(days=1)).date()
+        csv.writer(file).writerow(["some_limit", 5, "apples", "2000-01-01", ends, "a trial", "less"])
+        csv.writer(file).writerow(["some_limit", 8, "apples", late.date(), "", "a trial", "more"])
+    monkeypatch.setattr(reference, "SEEDS", tmp_path)
     of = trial.house(record_rule("TRI-031", "number > {limit:some_limit}"))
     before = trial.deliver(connection, [record(1, number="6")], received_at=early)
     after = trial.deliver(connection, [record(2, number="6")], received_at=late)

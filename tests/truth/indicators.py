@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -158,12 +158,17 @@ def _records(town: Ingested) -> Iterator[_Record]:
             file["agency"],
             file["feed"],
             datetime.fromisoformat(file["landed_at"]) + TAKEN_AFTER,
-            datetime.fromisoformat(contact["known_at"]).replace(tzinfo=LONDON),
-            datetime.fromisoformat(contact["sent_at"]).replace(tzinfo=LONDON),
+            _instant(contact["known_at"]),
+            _instant(contact["sent_at"]),
             contact["grade"],
             contact["has_fact"] == "True",
             frozenset(contact["left_out"].split()),
         )
+
+
+def _instant(on_the_clock: str) -> datetime:
+    # Of two times of one zone Python counts what the clock on the wall shows, also over the night when it is put on.
+    return datetime.fromisoformat(on_the_clock).replace(tzinfo=LONDON).astimezone(UTC)
 
 
 def _told(town: Ingested) -> dict[Key, Value]:

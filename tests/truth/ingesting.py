@@ -24,6 +24,7 @@ from psycopg2.extensions import connection as Connection
 from frontdoor import clock, database, delivery, intake, settings, warehouse
 from frontdoor.contract import House, load_house
 from frontdoor.platform import postgres
+from frontdoor.prepare import prepare
 from frontdoor.settings import Settings
 from frontdoor.simulator.town.simulate import landed
 
@@ -31,7 +32,8 @@ from frontdoor.simulator.town.simulate import landed
 TAKEN_AFTER = timedelta(seconds=20)
 # The marts are built after so many days, and at the end.
 BUILT_EVERY = timedelta(days=91)
-PROCESSES = 2
+# One for each feed: while one waits for the database, two cores have another to work for.
+PROCESSES = 3
 
 
 @dataclass
@@ -69,9 +71,11 @@ def ingested(town: Path, home: Path) -> Iterator[Ingested]:
         with _at(None):
             connection = database.connect(here)
             warehouse.migrate(connection)
-            warehouse.ensure_raw_tables(connection, house)
             with connection, connection.cursor() as cursor:
                 cursor.execute("insert into warehouse.simulation (marked_at) values (%s)", (clock.now(),))
+        # Made ready at its own time; else the first drain would, and build beside all the others.
+        with _at(taken_at(next(landed(town)))):
+            prepare(here)
         done = _ingest(here, town)
         yield Ingested(house, here, connection, town, *done)
         connection.close()

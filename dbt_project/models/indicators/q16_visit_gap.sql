@@ -1,15 +1,19 @@
 -- Why: how many children were last seen longer ago than their standard allows? Grain: one row per agency, team (and all), week and basis. Traps: a
--- week is judged at its end (the running one today); as_known never changes once the week is over; unknown counts as not seen.
+-- week is judged at its end (the running one today); as_known tells what was received by then, whenever it is built; unknown counts as not seen.
 {{
     config(
         incremental_strategy='delete+insert',
         unique_key=['agency_code', 'period_start', 'basis'],
         indexes=[{'columns': ['agency_code', 'period_start', 'basis']}],
+        pre_hook="{{ join_by_hash() }}",
     )
 }}
 
 with clock as (
+    -- One row, which the planner does not know of a table that it never looked at: it guessed a thousand times the weeks.
     select * from {{ source('warehouse', 'clock') }}
+    order by is_only_row
+    limit 1
 ),
 
 agencies as (
@@ -48,6 +52,28 @@ corrected as (
     from {{ news_among(ref('fct_visit_version')) }} as versions
     where not versions.is_repeat
 ),
+
+-- What was received before a week ended was known in it, however late it is built: such weeks are judged again. Not for a delivery that was
+-- built before and is published again, for it says now what it did not say then.
+built_late as (
+    select
+        first_told.agency_code,
+        date_trunc('week', min(news.received_at) at time zone first_told.timezone)::date as first_week
+    from warehouse.news as news
+    inner join first_told on news.agency_code = first_told.agency_code
+    where
+        news.feed = 'visit'
+        and not exists (
+            select 1
+            from {{ source('warehouse', 'build_slices') }} as slices
+            inner join {{ source('warehouse', 'builds') }} as builds on slices.build_id = builds.build_id
+            where
+                slices.delivery_id = news.delivery_id
+                and slices.record_from = news.record_from
+                and builds.status = 'succeeded'
+        )
+    group by first_told.agency_code, first_told.timezone
+),
 {% endif %}
 weeks as (
     select
@@ -63,8 +89,9 @@ weeks as (
     {%- if is_incremental() %}
     left join last_judged on first_told.agency_code = last_judged.agency_code and bases.basis = last_judged.basis
     left join corrected on first_told.agency_code = corrected.agency_code and bases.basis = 'as_corrected'
+    left join built_late on first_told.agency_code = built_late.agency_code
     where
-        weeks.week_start::date >= coalesce(last_judged.last_week, first_told.first_week)
+        weeks.week_start::date >= least(coalesce(last_judged.last_week, first_told.first_week), built_late.first_week)
         or corrected.agency_code is not null
     {%- endif %}
 ),

@@ -1,9 +1,11 @@
 -- Why: children whom nobody has seen for longer than their visiting standard allows. Grain: one row per child past the standard as of the
 -- build. Traps: computed afresh in each build, because the list grows although nobody sends; what counts as seen is told in macros/visit_gap.sql.
-{{ config(incremental_strategy='replace_all') }}
+{{ config(incremental_strategy='replace_all', pre_hook="{{ join_by_hash() }}") }}
 
 with clock as (
     select * from {{ source('warehouse', 'clock') }}
+    order by is_only_row
+    limit 1
 ),
 
 agencies as (

@@ -36,6 +36,8 @@ ELEMENTS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 SCHOOL_FROM, EXPLOITED_FROM = 4, 10
 MOST_TRIES = 100
+# Whoever is told of is a child still, and a baby still, when the file is read: after a late notice and a long weekend.
+ON_ITS_WAY = timedelta(days=14)
 CLOCKS_CHANGE_HOURS = (1, 2)
 
 
@@ -205,7 +207,10 @@ class Telling:
 
 
 def _is_child(child: Child, day: date, youngest: int = 0) -> bool:
-    return child.dob < day and youngest <= child.age_on(day) < 18
+    if child.dob >= day:
+        return False
+    age, when_read = child.age_on(day), child.age_on(day + ON_ITS_WAY)
+    return youngest <= age and when_read < 18 and (age < 1) == (when_read < 1)
 
 
 def on_the_clock(at: datetime) -> datetime:
