@@ -98,8 +98,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0 if is_done else 3
 
 
-def put(settings: Settings, file: Path, agency: str, source: str, *, ledger_mark: int | None) -> Landed:
-    """Copy a file into its landing folder: a dot-name, made durable, then one rename."""
+def put(settings: Settings, file: Path, agency: str, source: str, *, ledger_mark: int | None, name: str = "") -> Landed:
+    """Copy a file into its landing folder, under its own name or another: a dot-name, made durable, then one rename."""
     folder = settings.landing / agency / source
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{uuid.uuid4().hex}.part"
@@ -114,7 +114,7 @@ def put(settings: Settings, file: Path, agency: str, source: str, *, ledger_mark
         written = temporary.stat()
         os.utime(temporary, ns=(written.st_atime_ns, written.st_mtime_ns - 1_000_000_000))
         with _only_deliverer(settings.landing):
-            name = _free_name(folder, file.name)
+            name = _free_name(folder, name or file.name)
             os.rename(temporary, folder / name)
     except OSError as error:
         temporary.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from frontdoor.cli.shared import add_json
 if TYPE_CHECKING:
     from frontdoor.settings import Settings
     from frontdoor.simulator.town.casework import Day
-    from frontdoor.simulator.town.sending import SentFile
+    from frontdoor.simulator.town.sent import SentFile
 
 
 def add(commands: Any) -> None:
@@ -31,7 +31,11 @@ def add(commands: Any) -> None:
     parser.add_argument("--children", type=int, default=2_000, metavar="N", help="how many under 18 live there")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="the same seed gives the same town")
     parser.add_argument(
-        "--defect", action="append", default=[], metavar="NAME=SHARE", help="spoil this share of records; all=SHARE"
+        "--defect",
+        action="append",
+        default=[],
+        metavar="NAME=SHARE",
+        help="spoil this share of records or files; records=, files=, deliveries= and all= name them together",
     )
     parser.add_argument(
         "--pace",
@@ -84,15 +88,16 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _defects(told: list[str]) -> dict[str, float]:
-    from frontdoor.simulator.town.simulate import of_one_record
+    from frontdoor.simulator.town.spoiling import ALL, GROUPS
 
     defects: dict[str, float] = {}
+    groups = {**GROUPS, "all": ALL}
     for each in told:
         name, _, share = each.partition("=")
         try:
-            defects |= dict.fromkeys(of_one_record() if name == "all" else [name], float(share))
+            defects |= dict.fromkeys(groups.get(name, (name,)), float(share))
         except ValueError:
-            raise UsageMistake(f"--defect takes NAME=SHARE, such as {of_one_record()[0]}=0.02") from None
+            raise UsageMistake(f"--defect takes NAME=SHARE, such as {ALL[0]}=0.02") from None
     return defects
 
 
@@ -100,7 +105,7 @@ def _deliver(settings: Settings, out: Path, files: list[SentFile]) -> None:
     from frontdoor.cli.delivering import put
 
     for sent in files:
-        put(settings, out / "landing" / sent.path, sent.agency, sent.feed, ledger_mark=None)
+        put(settings, out / "landing" / sent.path, sent.agency, sent.feed, ledger_mark=None, name=sent.lands_as)
 
 
 @contextmanager

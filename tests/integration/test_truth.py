@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from frontdoor.contract import load_house
-from frontdoor.simulator.town.simulate import of_one_record, simulate
+from frontdoor.simulator.town.simulate import simulate
+from frontdoor.simulator.town.spoiling import GROUPS
 from tests.truth import findings, indicators
 from tests.truth.ingesting import ingested
 
@@ -17,7 +18,7 @@ from tests.truth.ingesting import ingested
 def test_a_town_with_defects_and_weak_practice_is_seen_as_it_is(tmp_path: Path) -> None:
     out = tmp_path / "town"
     days = date(2019, 2, 25), date(2019, 4, 7)
-    simulate(load_house(), "sunderland_2019", *days, 5_000, 4, out, dict.fromkeys(of_one_record(), 0.04))
+    simulate(load_house(), "sunderland_2019", *days, 5_000, 4, out, dict.fromkeys(GROUPS["records"], 0.04))
     with ingested(out, tmp_path / "home") as told:
         found, compared = findings.compare(told), indicators.compare(told)
         assert sum(found.planted.values()) > 100 and len(found.planted) > 12
@@ -29,6 +30,28 @@ def test_a_town_with_defects_and_weak_practice_is_seen_as_it_is(tmp_path: Path) 
         with told.connection, told.connection.cursor() as cursor:
             cursor.execute("delete from quality.findings where rule_id = 'POL-016'")
         assert {place[2] for place in findings.compare(told).missed_places} == {"POL-016"}
+
+
+@pytest.mark.timeout(600)
+def test_spoiled_files_and_what_comes_again_late_or_never_is_told_as_it_is(tmp_path: Path) -> None:
+    out = tmp_path / "town"
+    shares = {"records": 0.02, "files": 0.03, "deliveries": 0.08}
+    defects = {name: share for group, share in shares.items() for name in GROUPS[group]} | {"late_batch": 0.5}
+    simulate(load_house(), "steady", date(2018, 10, 1), date(2018, 11, 25), 8_000, 7, out, defects)
+    with ingested(out, tmp_path / "home") as told:
+        found = findings.compare(told)
+        assert (found.missed_places, found.false_places) == ([], [])
+        named = {row["defect"] for row in findings.read(out, "file_defects")}
+        assert len(named & {*GROUPS["files"]}) > 12 and {"silence", "same_file_new_name"} <= named
+        assert found.planted["late_batch"] and found.planted["reference_used_again"]
+        ways = {row["told_by"] for row in findings.read(out, "file_defects")}
+        assert {"", "dead letter", "duplicate", "FIL-001", "FIL-003", "FIL-023"} <= ways
+        # Every record that was read is on a list, whatever its file looked like.
+        ((loaded, listed),) = told.rows(
+            "select (select sum(records_loaded) from intake.deliveries where feed <> 'visit'),"
+            " (select count(*) from worklists.triage)"
+        )
+        assert loaded == listed > 200
 
 
 @pytest.mark.timeout(600)

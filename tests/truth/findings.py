@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.truth.ingesting import Ingested
+from frontdoor.simulator.town.sent import DEAD_LETTER, DUPLICATE
+from tests.truth.ingesting import Ingested, taken_at
 
 Place = tuple[str, int, str]
+# Defects of a file that leave each of its records what it was.
+UNTOUCHED = {"byte_order_mark", "utf_16", "windows_1252", "header_reordered", "keys_reordered", "same_name_new_content"}
 
 
 @dataclass
@@ -20,6 +23,7 @@ class Found:
     planted: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
     unseen: Counter[str] = field(default_factory=Counter)
+    in_spoiled_files: Counter[str] = field(default_factory=Counter)
     false_alarms: Counter[str] = field(default_factory=Counter)
     missed_places: list[Place] = field(default_factory=list)
     false_places: list[Place] = field(default_factory=list)
@@ -30,20 +34,32 @@ class Found:
             "planted": dict(self.planted),
             "found": dict(self.found),
             "planted_where_no_rule_sees": dict(self.unseen),
+            "planted_in_spoiled_files": dict(self.in_spoiled_files),
             "false_alarms": dict(self.false_alarms),
         }
 
 
 def compare(town: Ingested) -> Found:
-    """Hold every finding against the truth; places are (path of the file, record, rule)."""
+    """Hold every finding against the truth; places are (path of the file, record, rule or other way of telling).
+
+    Of a file that is spoiled as a whole the rules of files are held against the truth, under record 0; what its records
+    say by then is nobody's to foretell, so their findings are left out and their defects counted apart.
+    """
     result = Found()
+    found, is_whole = set[Place](), {row["path"]: row["defect"] in UNTOUCHED for row in read(town.town, "file_defects")}
+    for path, record_no, rule in _found(town) | _told_otherwise(town):
+        if is_whole.get(path, True) and not rule.startswith("FIL-"):
+            found.add((path, record_no, rule))
+        elif rule.startswith("FIL-") or record_no == 0:
+            found.add((path, 0, rule))
     planted: dict[Place, str] = {}
+    for row in read(town.town, "file_defects"):
+        _plant(result, planted, (row["path"], 0, row["told_by"]), row["defect"])
     for row in read(town.town, "defects"):
-        if row["rule_id"]:
-            planted[row["path"], int(row["record_no"]), row["rule_id"]] = row["defect"]
+        if is_whole.get(row["path"], True):
+            _plant(result, planted, (row["path"], int(row["record_no"]), row["rule_id"]), row["defect"])
         else:
-            result.unseen[row["defect"]] += 1
-    found = _found(town)
+            result.in_spoiled_files[row["defect"]] += 1
     for place, defect in planted.items():
         result.planted[defect] += 1
         if place in found:
@@ -56,6 +72,13 @@ def compare(town: Ingested) -> Found:
     return result
 
 
+def _plant(result: Found, planted: dict[Place, str], place: Place, defect: str) -> None:
+    if place[2]:
+        planted[place] = defect
+    else:
+        result.unseen[defect] += 1
+
+
 def read(town: Path, table: str) -> list[dict[str, str]]:
     """Return the rows of a table of the truth; none where nothing of the kind happened."""
     path = town / "truth" / f"{table}.csv"
@@ -66,11 +89,37 @@ def read(town: Path, table: str) -> list[dict[str, str]]:
 
 
 def _found(town: Ingested) -> set[Place]:
-    path_of = {row["sha256"]: row["path"] for row in read(town.town, "files")}
     query = """
-        select files.sha256_received, findings.record_no, findings.rule_id
+        select files.agency_code, files.source, files.sha256_received, findings.record_no, findings.rule_id
         from quality.findings
         inner join intake.deliveries on findings.delivery_id = deliveries.delivery_id
         inner join intake.files on deliveries.file_id = files.file_id
     """
-    return {(path_of[sha256], record_no, rule_id) for sha256, record_no, rule_id in town.rows(query)}
+    path_of = _first_paths(town)
+    return {(path_of[row[:3]], row[3], row[4]) for row in town.rows(query)}
+
+
+def _told_otherwise(town: Ingested) -> set[Place]:
+    """Files of which a dead letter or the ledger tells, by when and as what they came."""
+    query = """
+        select
+            files.agency_code, files.source, files.file_name, files.received_at, files.status = 'duplicate',
+            exists (select from quality.dead_letters where dead_letters.file_id = files.file_id)
+        from intake.files
+    """
+    path_of = {
+        (row["agency"], row["feed"], row["lands_as"], taken_at(row)): row["path"] for row in read(town.town, "files")
+    }
+    found: set[Place] = set()
+    for *file, is_duplicate, has_letter in town.rows(query):
+        ways = {DUPLICATE: is_duplicate, DEAD_LETTER: has_letter}
+        found |= {(path_of[tuple(file)], 0, way) for way, is_told in ways.items() if is_told}
+    return found
+
+
+def _first_paths(town: Ingested) -> dict[tuple[str, ...], str]:
+    """(agency, feed, sha256) -> path; bytes that come again under another path are repeats of the first."""
+    found: dict[tuple[str, ...], str] = {}
+    for row in read(town.town, "files"):
+        found.setdefault((row["agency"], row["feed"], row["sha256"]), row["path"])
+    return found

@@ -133,7 +133,7 @@ def _land(here: Settings, town: Path, row: dict[str, str]) -> frozenset[tuple[in
     """Rename a file into its landing folder; what a watcher would know of it."""
     folder = here.landing / row["agency"] / row["feed"]
     folder.mkdir(parents=True, exist_ok=True)
-    name = Path(row["path"]).name
+    name = row["lands_as"]
     shutil.copyfile(town / "landing" / row["path"], folder / f".{name}.coming")
     os.rename(folder / f".{name}.coming", folder / name)
     status = (folder / name).stat()

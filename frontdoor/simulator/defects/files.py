@@ -19,7 +19,8 @@ class FileDefect:
     `rules`: those of files (FIL-nnn) that are found on the delivery or its records, and no other of them; none where no
     rule sees it, for the `reason` given. Records that lose cells break rules of their own besides. `formats`: csv,
     jsonl, xlsx, or zip (anything in a zip), whose files it can sit in. `loses`: what of the records that were in the
-    file cannot be read: "nothing", "the rest" from a place on, or "all".
+    file cannot be read: "nothing", "the rest" from a place on, or "all". `is_dead_letter`: what cannot be told
+    apart, or not opened, is somebody's to ring about.
     """
 
     name: str
@@ -30,6 +31,7 @@ class FileDefect:
     make: Change
     reason: str = ""
     is_of_the_archive: bool = False
+    is_dead_letter: bool = False
 
     def change(self, content: bytes, agreed: AgencyFeed, chance: Random) -> bytes | None:
         """The file with the defect, or None where it cannot sit in it. content: as the agency sends it, in UTF-8."""
@@ -84,12 +86,28 @@ DEFECTS = (
     FileDefect("real_formula", "formula strings", ("FIL-030",), SHEET, "nothing", spoiled.real_formula),
     FileDefect("header_only", "header-only file", ("FIL-001",), CSV, "all", spoiled.header_only),
     FileDefect("header_only_sheet", "header-only file", ("FIL-001",), SHEET, "all", spoiled.header_only_sheet),
-    FileDefect("empty_file", "empty file", (), TEXT | SHEET, "all", spoiled.empty, REFUSED, True),
+    FileDefect("empty_file", "empty file", (), TEXT | SHEET, "all", spoiled.empty, REFUSED, True, True),
     FileDefect("truncated_file", "truncated file", ("FIL-006", "FIL-023"), CSV, "the rest", spoiled.cut_between_cells),
     FileDefect(
-        "truncated_quotation", "truncated file", ("FIL-010", "FIL-023"), CSV, "the rest", spoiled.cut_in_a_quotation
+        "truncated_quotation",
+        "truncated file",
+        ("FIL-010", "FIL-023"),
+        CSV,
+        "the rest",
+        spoiled.cut_in_a_quotation,
+        is_dead_letter=True,
     ),
-    FileDefect("truncated_object", "truncated file", ("FIL-010",), JSON, "the rest", spoiled.cut_in_an_object),
-    FileDefect("truncated_archive", "truncated file", (), SHEET | {"zip"}, "all", spoiled.cut_archive, REFUSED, True),
+    FileDefect(
+        "truncated_object",
+        "truncated file",
+        ("FIL-010",),
+        JSON,
+        "the rest",
+        spoiled.cut_in_an_object,
+        is_dead_letter=True,
+    ),
+    FileDefect(
+        "truncated_archive", "truncated file", (), SHEET | {"zip"}, "all", spoiled.cut_archive, REFUSED, True, True
+    ),
 )
 FILE: Mapping[str, FileDefect] = {each.name: each for each in DEFECTS}

@@ -13,7 +13,8 @@ from typing import Any
 
 from frontdoor.simulator.town.calendar import Calendar, office_time
 from frontdoor.simulator.town.chance import Chance, stream
-from frontdoor.simulator.town.people import Child
+from frontdoor.simulator.town.factors import NONE_FOUND, factors_found
+from frontdoor.simulator.town.people import ASSESSMENT_TEAMS, Child, Worker
 from frontdoor.simulator.town.scenario import Scenario
 from frontdoor.simulator.town.telling import Contact, Telling
 from frontdoor.simulator.town.visiting import Plan, Visiting
@@ -22,7 +23,6 @@ from frontdoor.simulator.town.visiting import Plan, Visiting
 IN_TIME = {(0, 0): 0.5, (1, 10): 7.2, (11, 20): 19.6, (21, 30): 15.3, (31, 40): 24.0, (41, 45): 17.6}
 TOO_LATE = {(46, 50): 5.0, (51, 60): 5.5, (61, 80): 5.2}
 CLOSED = {"no_further_action": 0.45, "information_advice": 0.3, "early_help": 0.25}
-FACTORS = {"3A": 0.3, "4A": 0.28, "1A": 0.12, "19B": 0.1, "20A": 0.12, "5A": 0.08}
 LOOKED_AFTER_DAYS = 900
 # How many children in need step up, against referrals, for each of `stepped_up_share`: fitted.
 IN_NEED = 0.3
@@ -167,23 +167,33 @@ class Casework:
         low, high = chance.one_of(IN_TIME if in_time else TOO_LATE)
         days = chance.randrange(low, high + 1)
         row = self._row(day, "assessments", child_id=contact.child.council_id, referred_on=day.on)
-        row |= {"team": chance.choice(("assessment_east", "assessment_west")), "working_days": days}
+        row |= {"team": chance.choice(ASSESSMENT_TEAMS), "working_days": days}
+        worker = self._visiting.workforce.least_busy(row["team"])
+        worker.cases += 1
+        row["worker_id"] = worker.worker_id
         ends = self._calendar.after(day.on, days)
         # Those who go to conference are never "not in need", so the share of all others is higher.
         others = 1 - self._enquiries_per_referral(day.on) * value("conference_share", day.on)
         not_in_need = chance.happens(min(value("not_in_need_share", day.on) / others, 1.0))
         self._agenda[ends].append(
-            lambda ended: self._authorise(ended, contact, chance, row["assessment_no"], not_in_need=not_in_need)
+            lambda ended: self._authorise(ended, contact, chance, row["assessment_no"], worker, not_in_need=not_in_need)
         )
 
-    def _authorise(self, day: Day, contact: Contact, chance: Chance, number: int, *, not_in_need: bool) -> None:
+    def _authorise(
+        self, day: Day, contact: Contact, chance: Chance, number: int, worker: Worker, *, not_in_need: bool
+    ) -> None:
         value, child = self._scenario.value, contact.child
         gaps = chance.happens(value("authorised_with_gaps_share", day.on))
         plan = self._visiting.plan_of(child)
         is_protected = plan is not None and plan.kind != "cin"
         row = self._row(day, "assessments_authorised", assessment_no=number, child_id=child.council_id)
-        row |= {"authorised_at": office_time(chance, day.on), "factor": chance.one_of(FACTORS), "has_gaps": gaps}
+        row["authorised_at"] = office_time(chance, day.on)
         row["outcome"] = "protection" if is_protected else "not_in_need" if not_in_need else "child_in_need"
+        kind = "not_in_need" if row["outcome"] == "not_in_need" else "in_need"
+        has_factor = chance.happens(value(f"factors_{kind}_share", day.on))
+        found = factors_found(self._scenario, self._chance("factors", number), day.on) if has_factor else [NONE_FOUND]
+        row |= {"factors": " ".join(found), "has_gaps": gaps, "worker_id": worker.in_post().worker_id}
+        worker.in_post().cases -= 1
         row["told_was_right"] = contact.is_right
         if is_protected or not_in_need or child.age_on(day.on) >= 17:
             self._done(child)

@@ -23,7 +23,10 @@ NEVER_BORN = (1, 1)
 SPREAD = 370_001
 TEAMS = ("locality_north", "locality_south", "locality_coast")
 ASSESSMENT_TEAMS = ("assessment_east", "assessment_west")
+# The front door's own, managers, fostering: they hold no cases.
+OTHER_TEAMS = ("other_social_work",)
 ROLES = {"social_worker": 0.8, "senior_social_worker": 0.2}
+AGENCY = "agency_social_worker"
 
 
 @dataclass(slots=True)
@@ -70,7 +73,7 @@ class Household:
 
 @dataclass(slots=True)
 class Worker:
-    """A member of staff. `left_on`: the last day, where it is known."""
+    """A member of staff. `left_on`: the last day, where it is known; `successor`: who has taken over the cases then."""
 
     worker_id: str
     role: str
@@ -78,6 +81,11 @@ class Worker:
     joined_on: date
     left_on: date | None = None
     cases: int = 0
+    successor: Worker | None = None
+
+    def in_post(self) -> Worker:
+        """Who holds now what this worker held."""
+        return self.successor.in_post() if self.successor else self
 
 
 def households(seed: int, children: int, on: date) -> Iterator[Household]:
@@ -108,9 +116,9 @@ def workers(seed: int, team: str, count: int, on: date) -> Iterator[Worker]:
         yield Worker(f"{_initials(team)}{number:03d}", chance.one_of(ROLES), team, joined)
 
 
-def successor(leaver: Worker, number: int, on: date) -> Worker:
-    """Who comes in the place of one who left."""
-    return Worker(f"{leaver.worker_id}-{number}", "social_worker", leaver.team, on)
+def joiner(team: str, number: int, role: str, on: date) -> Worker:
+    """Who comes to a team on a day."""
+    return Worker(f"{_initials(team)}-{number}", role, team, on)
 
 
 def _household(chance: Chance, number: int) -> Household:

@@ -80,7 +80,8 @@ def load(name: str) -> Scenario:
     """The scenario of that name. Raises UnknownScenario and BadScenario."""
     if name not in names():
         raise UnknownScenario(f"no scenario {name!r}; there are: {', '.join(names())}")
-    base = {each: float(row["value"]) for each, row in _document(BASE).items()}
+    parameters = _document(BASE)
+    base = {each: float(row["value"]) for each, row in parameters.items()}
     told = _document(name)
     unknown = set(told) - {"title", "finding", "base", "changes"}
     base_changes = told.get("base") or {}
@@ -88,6 +89,9 @@ def load(name: str) -> Scenario:
     wrong = unknown | ({*base_changes} | {change.parameter for change in changes}) - set(base)
     if wrong or "title" not in told:
         raise BadScenario(f"{name}: no such key or parameter: {', '.join(sorted(wrong)) or 'a title is missing'}")
+    for change in changes:
+        if parameters[change.parameter].get("only_first_day"):
+            raise BadScenario(f"{name}: {change.parameter} is what a town begins with; say it in base, not in changes")
     return Scenario(name, told["title"], told.get("finding"), {**base, **base_changes}, tuple(changes))
 
 

@@ -6,7 +6,6 @@ council's list of visits comes as its agreement says: whole on Mondays, or every
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +14,13 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from frontdoor.contract import AgencyFeed, House
-from frontdoor.simulator.defects import RECORD
 from frontdoor.simulator.good import Record
 from frontdoor.simulator.town import records
 from frontdoor.simulator.town.calendar import Calendar
 from frontdoor.simulator.town.casework import Day
 from frontdoor.simulator.town.chance import stream
+from frontdoor.simulator.town.sent import SentFile, Told
+from frontdoor.simulator.town.spoiling import Rules, Spoiling, is_another_child
 from frontdoor.simulator.town.telling import Contact
 from frontdoor.simulator.town.visit_list import Listed, State, VisitList
 from frontdoor.simulator.town.visiting import Visiting
@@ -39,36 +39,13 @@ TIMES = {
 }
 
 
-class Told(NamedTuple):
-    """One record in a file: its place from 1, its key, the child, and what is wrong with it by rule."""
+class Written(NamedTuple):
+    """A record as it goes into a file: of which contact, about which child of the town, and what is wrong with it."""
 
-    record_no: int
-    reference: str
+    contact: Contact
     child_id: str
-    contact: Contact | None = None
-    defects: Sequence[tuple[str, str]] = ()
-
-
-@dataclass(frozen=True)
-class SentFile:
-    """One file: who sends it by which feed, when it lands, its bytes, and the records in it."""
-
-    agency: str
-    feed: str
-    name: str
-    landed_at: datetime
-    content: bytes
-    told: Sequence[Told]
-
-    @property
-    def path(self) -> str:
-        """Where it stands, from the folder of all files."""
-        return f"{self.agency}/{self.feed}/{self.name}"
-
-    @property
-    def sha256(self) -> str:
-        """Of its bytes."""
-        return hashlib.sha256(self.content).hexdigest()
+    record: Record
+    rules: Rules
 
 
 @dataclass
@@ -82,13 +59,17 @@ class Sending:
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/London"))
     defects: Mapping[str, float] = field(default_factory=dict)
     _waiting: dict[str, list[Contact]] = field(default_factory=dict)
+    _sent_before: dict[str, list[Written]] = field(default_factory=dict)
+    _sent_later: dict[str, list[Written]] = field(default_factory=dict)
     _lines: dict[int, tuple[State, bytes]] = field(default_factory=dict)
     _words: dict[tuple[str, date], tuple[AgencyFeed, Lines]] = field(default_factory=dict)
     _visit_list: VisitList = field(init=False)
+    _spoiling: Spoiling = field(init=False)
 
     def __post_init__(self) -> None:
-        """Open the list of visits."""
+        """Open the list of visits. Raises ValueError for a defect that cannot be."""
         self._visit_list = VisitList(self.visiting)
+        self._spoiling = Spoiling(self.house, self.seed, self.defects)
 
     def of_day(self, day: Day) -> Iterator[SentFile]:
         """Yield the files that land on the morning after a day."""
@@ -96,46 +77,51 @@ class Sending:
             if contact.agency:
                 self._waiting.setdefault(contact.agency, []).append(contact)
         lands = day.on + timedelta(days=1)
+        yield from self._spoiling.of_morning(lands, self._written(lands))
+
+    def _written(self, lands: date) -> Iterator[SentFile]:
         if not self._is_list_whole(lands) or lands.isoweekday() == MONDAY:
             yield from self._visits(lands)
         for agency, (at, is_office) in TIMES.items():
             if agency == COUNCIL or (is_office and not self.calendar.is_working(lands)):
                 continue
             waiting = self._waiting.get(agency, [])
-            ready = [contact for contact in waiting if contact.sent_at.date() < lands]
+            ready = [contact for contact in waiting if self._spoiling.leaves_on(contact) < lands]
             if ready:
-                self._waiting[agency] = [contact for contact in waiting if contact.sent_at.date() >= lands]
+                self._waiting[agency] = [each for each in waiting if self._spoiling.leaves_on(each) >= lands]
                 yield self._contacts(agency, sorted(ready, key=lambda each: (each.sent_at, each.contact_no)), lands, at)
 
     def _contacts(self, agency: str, contacts: Sequence[Contact], lands: date, at: time) -> SentFile:
         feed = contacts[0].feed
         agreed, words = self._words_of(agency, feed, lands)
-        kind = self.house.agencies[agency].kind
         told: list[Told] = []
         blocks = [words.header()]
         key = "notification_ref" if feed == "police" else "contact_reference"
-        for contact in contacts:
-            made, wrong = self._spoiled(contact, kind)
-            for record, rules in zip(made, wrong, strict=True):
-                blocks.append((words.between(len(told)) + "".join(words.line(record, contact.contact_no))).encode())
-                told.append(Told(len(told) + 1, str(record[key]), contact.child.child_id, contact, rules))
+        for contact, child_id, record, rules in self._records(agency, feed, contacts, lands):
+            blocks.append((words.between(len(told)) + "".join(words.line(record, contact.contact_no))).encode())
+            told.append(Told(len(told) + 1, str(record[key]), child_id, contact, rules))
         return self._file(agency, feed, lands, at, agreed, [*blocks, words.footer()], told)
 
-    def _spoiled(self, contact: Contact, kind: str) -> tuple[list[Record], list[Sequence[tuple[str, str]]]]:
-        """The records of a contact and what is wrong with each; at most one defect, in a record with nothing else."""
-        chance = stream(self.seed, "record", contact.contact_no)
-        record, wrong = records.of_contact(contact, chance, kind), records.rules_of(contact)
-        for name, share in self.defects.items() if not wrong else ():
-            if not chance.happens(share):
-                continue
-            defect = RECORD[name]
-            made = defect.change(record, contact.feed, chance)
-            if made is not None:
-                rules = [(name, rule) for rule in defect.rules[contact.feed] or ("",)]
-                return made, [
-                    rules if at == len(made) or not defect.only_last else [] for at in range(1, len(made) + 1)
-                ]
-        return [record], [wrong]
+    def _records(self, agency: str, feed: str, contacts: Sequence[Contact], lands: date) -> list[Written]:
+        """The records of a sender's file, with those that were held back or come again."""
+        held = self._sent_later.get(agency, [])
+        made = [each for each in held if each.record["sent_at"].date() < lands]
+        self._sent_later[agency] = [each for each in held if each.record["sent_at"].date() >= lands]
+        kind = self.house.agencies[agency].kind
+        for contact in contacts:
+            record = records.of_contact(contact, stream(self.seed, "record", contact.contact_no), kind)
+            spoiled = self._spoiling.of_contact(contact, record, records.rules_of(contact))
+            for each, rules in spoiled:
+                child_id = "" if is_another_child(record, each) else contact.child.child_id
+                is_now = each["sent_at"].date() < lands
+                (made if is_now else self._sent_later[agency]).append(Written(contact, child_id, each, rules))
+        # What is wrong with a record may be another thing when it comes again, so only good ones do.
+        before = [each for each in self._sent_before.get(agency, []) if not each.rules]
+        again = self._spoiling.come_again(agency, feed, lands, [each.record for each in before])
+        if again is not None:
+            made += [each._replace(record=record) for each, record in zip(before, again, strict=True)]
+        self._sent_before[agency] = made
+        return made
 
     def week_judged_by(self, lands: date) -> date | None:
         """The first day of the week that a morning's list is the last to tell of before it is judged, if it is that."""

@@ -14,10 +14,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from frontdoor.contract import House
-from frontdoor.simulator.defects import RECORD
 from frontdoor.simulator.town import scenario as scenarios
 from frontdoor.simulator.town.casework import Day
-from frontdoor.simulator.town.sending import Sending, SentFile
+from frontdoor.simulator.town.sending import COUNCIL, TIMES, Sending
+from frontdoor.simulator.town.sent import SentFile
+from frontdoor.simulator.town.telling import PARTNERS
 from frontdoor.simulator.town.town import Town
 from frontdoor.simulator.town.truth import Truth
 
@@ -48,23 +49,26 @@ def simulate(
 ) -> Simulated:
     """Write a town into an empty or new folder; the same arguments write the same bytes.
 
-    `defects`: how often each of `defects.RECORD` sits in a record, by name.
+    `defects`: how often each of `spoiling.ALL` sits where it can, by name: in a record, a file, or what is sent when.
     `on_day` is told of each day and the files that land after it. Raises UnknownScenario, BadScenario and ValueError.
     """
     if out.exists() and any(out.iterdir()):
         raise ValueError(f"{out.name} holds something already: a town needs a folder of its own")
+    _check_agreements(house, date_from, date_to)
     town = Town(scenarios.load(scenario), date_from, date_to, children, seed)
-    sending = Sending(house, town.calendar, seed, town.visiting, defects=_checked(defects or {}))
+    sending = Sending(house, town.calendar, seed, town.visiting, defects=defects or {})
     done = Simulated()
     with Truth(out / "truth", town) as truth:
         truth.people()
         for day in town.days():
             truth.day(day)
             _add_casework(out / "casework" / f"{day.on:%Y-%m}", day)
-            files = sorted(sending.of_day(day), key=lambda each: (each.landed_at, each.path))
+            post = sorted(sending.of_day(day), key=lambda each: (each.landed_at, each.path))
+            for sent in post:
+                truth.file(sent)
+            files = [sent for sent in post if not sent.is_withheld]
             for sent in files:
                 _put(out / "landing" / sent.path, sent.content)
-                truth.file(sent)
                 done.files += 1
                 done.records += len(sent.told)
             morning = day.on + timedelta(days=1)
@@ -83,19 +87,14 @@ def landed(out: Path) -> Iterator[dict[str, str]]:
         yield from sorted(csv.DictReader(file), key=lambda row: (row["landed_at"], row["path"]))
 
 
-def _checked(defects: Mapping[str, float]) -> Mapping[str, float]:
-    """Defects that a file of records can hold. Raises ValueError for a name or a share that cannot be."""
-    for name, share in defects.items():
-        if name not in RECORD or RECORD[name].is_apart:
-            raise ValueError(f"no defect {name} of one record; there are: {', '.join(of_one_record())}")
-        if not 0 <= share <= 1:
-            raise ValueError(f"{name}: a share is from 0 to 1")
-    return defects
-
-
-def of_one_record() -> list[str]:
-    """Names of the defects that can sit in a town's records."""
-    return [name for name, defect in RECORD.items() if not defect.is_apart and {*defect.rules} - {"visit"}]
+def _check_agreements(house: House, date_from: date, date_to: date) -> None:
+    """Raise ValueError if an agency has not agreed to send on one of the mornings on which its files land."""
+    for agency in TIMES:
+        feed = "visit" if agency == COUNCIL else "referral" if agency in PARTNERS.values() else "police"
+        for number in range((date_to - date_from).days + 1):
+            lands = date_from + timedelta(days=number + 1)
+            if house.agency_feed(agency, feed, feed, lands) is None:
+                raise ValueError(f"{agency} has agreed nothing for {feed} on {lands}: choose days on which all send")
 
 
 def _put(path: Path, content: bytes) -> None:

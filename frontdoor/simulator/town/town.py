@@ -127,9 +127,5 @@ class Town:
         for _ in range(chance.count(2)):
             has = chance.happens(value("removals_with_options_share", on))
             day.rows["removals"].append({"on": on, "decided_at": office_time(chance, on), "options_recorded": has})
-        for worker in self.visiting.workers:
-            if worker.left_on is None or worker.left_on > on - timedelta(days=31):
-                day.rows["workforce"].append(
-                    {"on": on, "worker_id": worker.worker_id, "role": worker.role, "team": worker.team}
-                    | {"joined_on": worker.joined_on, "left_on": worker.left_on or "", "cases": worker.cases}
-                )
+        for table, rows in self.visiting.workforce.of_month(on).items():
+            day.rows[table] += rows

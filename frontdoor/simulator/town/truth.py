@@ -4,6 +4,7 @@ children, households, workers       who there is
 contacts                            what was told to the front door, by whom, when, how well; also what no feed carries
 files, records, defects             every file with its records; each defect with the record it sits in and the rule
                                     that must find it (none: no rule sees it)
+file_defects                        each defect of a whole file, and the rule or the other way that tells of it
 visit_gaps                          by week: children under a standard, and those not seen within it, as the last list
                                     that came in time shows them
 casework/<table>                    every row of the case system
@@ -19,13 +20,14 @@ from typing import IO, Any
 
 from frontdoor.simulator.town import records
 from frontdoor.simulator.town.casework import Day
-from frontdoor.simulator.town.sending import SentFile
+from frontdoor.simulator.town.sent import SentFile
 from frontdoor.simulator.town.telling import Contact
 from frontdoor.simulator.town.town import Town
 
-FILES = ("path", "agency", "feed", "landed_at", "records", "bytes", "sha256")
+FILES = ("path", "agency", "feed", "lands_as", "landed_at", "records", "bytes", "sha256")
 RECORDS = ("path", "record_no", "reference", "child_id", "contact_no")
 DEFECTS = ("defect", "path", "record_no", "rule_id")
+FILE_DEFECTS = ("defect", "path", "told_by")
 CONTACTS = (
     *("contact_no", "child_id", "source", "agency", "happened_at", "known_at", "sent_at", "harm", "grade", "red_fact"),
     *("has_fact", "left_out", "agreement", "was_right", "is_late_recognition"),
@@ -74,9 +76,13 @@ class Truth:
 
     def file(self, sent: SentFile) -> None:
         """Write what is in a file, and what is wrong in it."""
+        for way in (sent.told_by or ("",)) if sent.defect else ():
+            self._write("file_defects", FILE_DEFECTS, (sent.defect, sent.path, way))
+        if sent.is_withheld:
+            return
         landed = sent.landed_at.astimezone(UTC).isoformat()
-        about = (sent.path, sent.agency, sent.feed, landed, len(sent.told), len(sent.content), sent.sha256)
-        self._write("files", FILES, about)
+        size = (len(sent.told), len(sent.content), sent.sha256)
+        self._write("files", FILES, (sent.path, sent.agency, sent.feed, sent.lands_as, landed, *size))
         for told in sent.told:
             number = told.contact.contact_no if told.contact else ""
             self._write("records", RECORDS, (sent.path, told.record_no, told.reference, told.child_id, number))

@@ -13,8 +13,9 @@ from datetime import date, datetime, time, timedelta
 
 from frontdoor.simulator.town.calendar import Calendar
 from frontdoor.simulator.town.chance import Chance, stream
-from frontdoor.simulator.town.people import ASSESSMENT_TEAMS, TEAMS, Child, Worker, successor, workers
+from frontdoor.simulator.town.people import Child, Worker
 from frontdoor.simulator.town.scenario import Scenario
+from frontdoor.simulator.town.workforce import Workforce
 
 # By kind of plan: the standard, its limit (days, or working days for protection), and how soon a child is seen again.
 STANDARDS = {
@@ -64,18 +65,17 @@ class Visiting:
     def __init__(self, scenario: Scenario, calendar: Calendar, seed: int, children: int, first_day: date) -> None:
         """Staff the teams."""
         self._scenario, self._calendar, self._seed = scenario, calendar, seed
-        self.workers: list[Worker] = []
-        self._teams: dict[str, list[Worker]] = {}
-        for kind, teams in (("locality", TEAMS), ("assessment", ASSESSMENT_TEAMS)):
-            count = scenario.value(f"{kind}_workers_per_10000", first_day) * children / 10_000 / len(teams)
-            for team in teams:
-                self._teams[team] = list(workers(seed, team, max(2, round(count)), first_day))
-                self.workers += self._teams[team]
+        self.workforce = Workforce(scenario, calendar, seed, children, first_day)
         self.plans: list[Plan] = []
         self._plan_of: dict[str, Plan] = {}
         self._ahead: dict[date, list[Plan]] = defaultdict(list)
         self._busy: dict[tuple[str, date], int] = defaultdict(int)
         self._visits = 0
+
+    @property
+    def workers(self) -> list[Worker]:
+        """Everybody who ever worked in the town."""
+        return self.workforce.workers
 
     def plan_of(self, child: Child) -> Plan | None:
         """The plan that runs for a child."""
@@ -86,7 +86,7 @@ class Visiting:
         team = child.household.team
         chance = self._chance("plan", len(self.plans))
         is_without = chance.happens(self._scenario.value("unallocated_share", on))
-        worker = None if is_without else min(self._teams[team], key=lambda each: (each.cases, each.worker_id))
+        worker = None if is_without else self.workforce.least_busy(team)
         if worker:
             worker.cases += 1
         plan = Plan(len(self.plans) + 1, child, kind, team, started_on, on, worker)
@@ -190,30 +190,23 @@ class Visiting:
         """Try to find a worker for a child without one; look again in a week."""
         chance = self._chance("allocation", plan.plan_no, day)
         if not chance.happens(self._scenario.value("unallocated_share", day)):
-            plan.worker = min(self._teams[plan.team], key=lambda each: (each.cases, each.worker_id))
+            plan.worker = self.workforce.least_busy(plan.team)
             plan.worker.cases += 1
         later = self._calendar.after(day, 1 if plan.worker else 5)
         plan.visits[-1].planned_on = later
         self._ahead[later].append(plan)
 
     def _staff_leaves(self, day: date) -> None:
-        share = self._scenario.value("turnover_share", day) / 365
-        for team, staff in self._teams.items():
-            chance = self._chance("staff", team, day)
-            for at, worker in enumerate(staff):
-                if not chance.happens(share):
+        """Hand over what those held who leave; some children are without a worker for it."""
+        for leaver, successor in self.workforce.of_day(day):
+            chance = self._chance("left", leaver.worker_id)
+            for plan in self._plan_of.values():
+                if plan.worker is not leaver:
                     continue
-                worker.left_on = day
-                staff[at] = successor(worker, len(self.workers), day)
-                self.workers.append(staff[at])
-                for plan in self._plan_of.values():
-                    if plan.worker is worker:
-                        plan.worker = (
-                            None if chance.happens(self._scenario.value("unallocated_share", day)) else staff[at]
-                        )
-                        if plan.worker:
-                            plan.worker.cases += 1
-                worker.cases = 0
+                plan.worker = successor
+                if chance.happens(self._scenario.value("unallocated_share", day)):
+                    plan.worker = None
+                    successor.cases -= 1
 
     def _chance(self, *name: object) -> Chance:
         return stream(self._seed, *name)

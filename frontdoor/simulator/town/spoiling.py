@@ -1,0 +1,143 @@
+"""Defects of a town's post: in a record, in a file, and in what is sent when.
+
+A record or a file gets at most one. Each is drawn from a stream of its own: nothing else in the town moves by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+
+from frontdoor.contract import House
+from frontdoor.simulator.defects import DELIVERY, FILE, RECORD
+from frontdoor.simulator.defects.deliveries import DAYS_OF_SILENCE, SATURDAY, Sent, rules_of_late
+from frontdoor.simulator.good import Record
+from frontdoor.simulator.town.chance import stream
+from frontdoor.simulator.town.sent import DEAD_LETTER, DUPLICATE, SentFile
+from frontdoor.simulator.town.telling import Contact
+
+Rules = Sequence[tuple[str, str]]
+# No record of a visit is spoiled: what is late or lacks a worker there is the town's own doing.
+OF_RECORDS = tuple(name for name, defect in RECORD.items() if {*defect.rules} - {"visit"})
+GROUPS: Mapping[str, tuple[str, ...]] = {"records": OF_RECORDS, "files": tuple(FILE), "deliveries": tuple(DELIVERY)}
+ALL = tuple(name for names in GROUPS.values() for name in names)
+
+
+class Spoiling:
+    """The defects of a town. `shares`: name -> how often one sits where it can."""
+
+    def __init__(self, house: House, seed: int, shares: Mapping[str, float]) -> None:
+        """Know nothing of what was sent before. Raises ValueError for a name or a share that cannot be."""
+        for name, share in shares.items():
+            if name not in ALL:
+                raise ValueError(f"no defect {name}; there are: {', '.join((*GROUPS, *ALL))}")
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name}: a share is from 0 to 1")
+        self._house, self._seed, self._shares = house, seed, dict(shares)
+        self._of_records = [name for name in shares if name in RECORD]
+        self._of_files = [name for name in shares if name in FILE]
+        self._coming_again: list[SentFile] = []
+        self._last: dict[tuple[str, str], SentFile] = {}
+        self._silent_until: dict[tuple[str, str], date] = {}
+        self._known: set[tuple[str, str, str]] = set()
+
+    def of_contact(self, contact: Contact, record: Record, wrong: Rules) -> list[tuple[Record, Rules]]:
+        """The records that stand in a contact's place, what is wrong with each; a good one gets one defect at most."""
+        if self.leaves_on(contact) != contact.sent_at.date():
+            return self._late(contact, record, wrong)
+        for name in self._of_records if not wrong else ():
+            if not self._draws(name, contact.contact_no):
+                continue
+            defect = RECORD[name]
+            made = defect.change(record, contact.feed, stream(self._seed, name, "of", contact.contact_no))
+            if made is not None:
+                rules: Rules = [(name, rule) for rule in defect.rules[contact.feed] or ("",)]
+                return [*((each, [] if defect.only_last else rules) for each in made[:-1]), (made[-1], rules)]
+        return [(record, wrong)]
+
+    def leaves_on(self, contact: Contact) -> date:
+        """The day on which a notice leaves: the Monday after a weekend of which the sender sends everything late."""
+        day = contact.sent_at.date()
+        if contact.feed != "police" or day.isoweekday() < SATURDAY:
+            return day
+        monday = day + timedelta(days=8 - day.isoweekday())
+        return monday if self._draws("late_batch", contact.agency, monday) else day
+
+    def _late(self, contact: Contact, record: Record, wrong: Rules) -> list[tuple[Record, Rules]]:
+        chance = stream(self._seed, "late batch", contact.contact_no)
+        (late,) = DELIVERY["late_batch"].records([record], contact.feed, chance) or [record]
+        others = [each for each in wrong if each[0] != "told_late"]
+        return [(late, [*others, *(("late_batch", rule) for rule in rules_of_late(late))])]
+
+    def come_again(self, agency: str, feed: str, on: date, before: Sequence[Record]) -> list[Record] | None:
+        """The records of the sender's file before, should they come again under new technical ids."""
+        if not before or not self._draws("technical_ids_reissued", agency, on):
+            return None
+        return DELIVERY["technical_ids_reissued"].records([*before], feed, stream(self._seed, "ids", agency, on))
+
+    def of_morning(self, on: date, files: Iterable[SentFile]) -> Iterator[SentFile]:
+        """Yield what really lands on a morning, of these files and of those that come again."""
+        coming = [each for each in self._coming_again if each.landed_at.date() <= on]
+        self._coming_again = [each for each in self._coming_again if each.landed_at.date() > on]
+        for sent in [*self._of_files_alone(on, files), *coming]:
+            bytes_of_sender = (sent.agency, sent.feed, sent.sha256)
+            if sent.is_withheld:
+                yield sent
+            elif sent.content and bytes_of_sender in self._known:
+                yield replace(sent, told=(), told_by=(DUPLICATE,))
+            else:
+                self._known.add(bytes_of_sender)
+                yield sent
+
+    def _of_files_alone(self, on: date, files: Iterable[SentFile]) -> Iterator[SentFile]:
+        for sent in files:
+            sender = (sent.agency, sent.feed)
+            if self._draws("silence", *sender, on):
+                self._silent_until[sender] = max(
+                    on + timedelta(days=DAYS_OF_SILENCE), self._silent_until.get(sender, on)
+                )
+            if on < self._silent_until.get(sender, on):
+                yield replace(sent, content=b"", told=(), defect="silence", is_withheld=True)
+                continue
+            made = self._of_deliveries(on, self._of_file(on, sent))
+            self._last[sender] = made
+            yield made
+
+    def _of_file(self, on: date, sent: SentFile) -> SentFile:
+        for name in self._of_files:
+            agreed = self._house.agency_feed(sent.agency, sent.feed, sent.feed, on)
+            if agreed is None or not self._draws(name, sent.path):
+                continue
+            made = FILE[name].change(sent.content, agreed, stream(self._seed, name, "of", sent.path))
+            if made is not None and made != sent.content:
+                told_by = (*FILE[name].rules, *((DEAD_LETTER,) if FILE[name].is_dead_letter else ()))
+                return replace(sent, content=made, defect=name, told_by=told_by)
+        return sent
+
+    def _of_deliveries(self, on: date, sent: SentFile) -> SentFile:
+        if sent.defect:
+            return sent
+        last = self._last.get((sent.agency, sent.feed))
+        if last is not None and last.lands_as != sent.name and self._draws("same_name_new_content", sent.path):
+            return replace(sent, name_in_landing=last.lands_as, defect="same_name_new_content")
+        name = "same_file_new_name"
+        if self._draws(name, sent.path):
+            chance = stream(self._seed, "again", sent.path)
+            made = DELIVERY[name].files([Sent(on, sent.name, sent.content)], chance) or []
+            again = [
+                replace(sent, name=each.name, landed_at=sent.landed_at + (each.day - on), told=(), defect=name)
+                for each in made
+                if each.name != sent.name
+            ]
+            self._coming_again += again
+        return sent
+
+    def _draws(self, name: str, *of: object) -> bool:
+        share = self._shares.get(name, 0)
+        return bool(share) and stream(self._seed, name, *of).happens(share)
+
+
+def is_another_child(record: Record, spoiled: Record) -> bool:
+    """Whether a spoiled record is about a second child, who is nobody in town; a name or a date alone may be wrong."""
+    return all(record.get(name) != spoiled.get(name) for name in ("forename", "dob"))
