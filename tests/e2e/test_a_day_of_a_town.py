@@ -41,7 +41,7 @@ def last_day(live: Live) -> Iterator[LastDay]:
     town = Town(scenario.load("steady"), today - timedelta(days=DAYS), today - timedelta(days=1), CHILDREN, SEED)
     # Only the last files land, so no defect may hang on an earlier one.
     defects = {name: 0.04 for name in GROUPS["records"] if not RECORD[name].is_apart}
-    sending = Sending(load_house(), town.calendar, SEED, town.visiting, defects=defects)
+    sending = Sending(load_house(), town, defects)
     files = {sent.agency: sent for day in town.days() for sent in sending.of_day(day)}
     landed = {each.agency: live.land(each.agency, each.feed, each.content, each.name) for each in files.values()}
 

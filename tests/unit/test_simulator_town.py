@@ -23,6 +23,7 @@ from frontdoor.simulator.defects import RECORD
 from frontdoor.simulator.town import scenario as scenarios
 from frontdoor.simulator.town.casework import Day
 from frontdoor.simulator.town.chance import Chance, stream
+from frontdoor.simulator.town.known_as import DIFFERENCES, known_as
 from frontdoor.simulator.town.simulate import landed, simulate
 from frontdoor.simulator.town.spoiling import ALL
 from frontdoor.simulator.town.telling import on_the_clock
@@ -30,7 +31,6 @@ from frontdoor.simulator.town.town import Town
 
 LONDON = ZoneInfo("Europe/London")
 FROM, TO = date(2018, 3, 1), date(2018, 5, 20)
-# What FROM to TO with 400 children and seed 5 gives, on every Python and any day; changes with the simulator alone.
 SIZE = 400
 
 
@@ -160,6 +160,32 @@ def test_what_a_town_begins_with_cannot_be_told_to_change(tmp_path: Path, monkey
     assert scenarios.load.__wrapped__("more").base == {"a": 2}
     with pytest.raises(scenarios.BadScenario, match="what a town begins with"):
         scenarios.load.__wrapped__("later")
+
+
+def test_an_agency_knows_some_children_by_another_name_date_or_address_and_always_the_same() -> None:
+    town, _ = lived("steady", FROM, FROM, 6_000, 8)
+    children = list(town.children())
+    known = [known_as(8, child, "wearside_health", 0.2, FROM) for child in children]
+    assert known == [known_as(8, child, "wearside_health", 0.2, FROM) for child in children]
+    others = [known_as(8, child, "wearside_police", 0.2, FROM) for child in children]
+    assert 0 < sum(one is not None and two is not None for one, two in zip(known, others, strict=True)) < 400
+    told = [(child, each) for child, each in zip(children, known, strict=True) if each]
+    assert {each.difference for _, each in told} == {*DIFFERENCES}
+    assert 0.08 < len(told) / len(children) < 0.2
+    for child, each in told:
+        is_so = {"forename": child.forename, "surname": child.surname, "dob": child.dob}
+        is_so |= {"address": child.household.address, "postcode": child.household.postcode}
+        assert all(is_so[name] != value for name, value in each.told.items())
+        born = each.told.get("dob", child.dob)
+        assert isinstance(born, date) and (born == child.dob or 5 <= FROM.year - born.year <= 16)
+
+
+def test_some_children_are_twins() -> None:
+    town, _ = lived("steady", FROM, FROM, 6_000, 8)
+    homes = [home for home in town.homes if len(home.children) > 1]
+    twins = [home for home in homes if len({child.dob for child in home.children}) < len(home.children)]
+    assert 0.01 < len(twins) / len(homes) < 0.06
+    assert all(len({child.forename for child in home.children}) == len(home.children) for home in twins)
 
 
 def test_the_truth_names_every_record_of_every_file_and_each_planted_defect(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ TROUBLE = {0.2: 0.60, 1.0: 0.28, 4.0: 0.09, 9.0: 0.03}
 ETHNICITY = {"WBRI": 0.92, "ABAN": 0.03, "BAFR": 0.02, "MWAS": 0.02, "WROM": 0.01}
 # A register that gives a birth on a first of January usually does not know it, so nobody here was born on one.
 NEVER_BORN = (1, 1)
+# Of a child with a younger one before it, how often the two came at once: about one birth in 65 is of twins.
+TWINS = 0.03
 # Without a factor of ten: every number below a million comes once.
 SPREAD = 370_001
 TEAMS = ("locality_north", "locality_south", "locality_coast")
@@ -102,8 +104,9 @@ def households(seed: int, children: int, on: date) -> Iterator[Household]:
                 break
             made += 1
             home.children.append(_child(chance, made, home, on - timedelta(days=age), next(numbers)))
-            # Brothers and sisters are at least a year apart.
-            age += chance.randrange(370, 1400)
+            # Brothers and sisters are at least a year apart, unless they are twins.
+            apart = chance.randrange(370, 1400)
+            age += 0 if stream(seed, "twins", made).happens(TWINS) else apart
         if home.children:
             yield home
 

@@ -16,14 +16,14 @@ from zoneinfo import ZoneInfo
 from frontdoor.contract import AgencyFeed, House
 from frontdoor.simulator.good import Record
 from frontdoor.simulator.town import records
-from frontdoor.simulator.town.calendar import Calendar
 from frontdoor.simulator.town.casework import Day
 from frontdoor.simulator.town.chance import stream
+from frontdoor.simulator.town.known_as import KnownAs, known_as
 from frontdoor.simulator.town.sent import SentFile, Told
 from frontdoor.simulator.town.spoiling import Rules, Spoiling, is_another_child
 from frontdoor.simulator.town.telling import Contact
+from frontdoor.simulator.town.town import Town
 from frontdoor.simulator.town.visit_list import Listed, State, VisitList
-from frontdoor.simulator.town.visiting import Visiting
 from frontdoor.simulator.words import Lines, pack, words_of
 
 COUNCIL, MONDAY, SUNDAY = "wearside_council", 1, 7
@@ -53,11 +53,10 @@ class Sending:
     """The post of all agencies of a town."""
 
     house: House
-    calendar: Calendar
-    seed: int
-    visiting: Visiting
-    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/London"))
+    town: Town
     defects: Mapping[str, float] = field(default_factory=dict)
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/London"))
+    _known_as: dict[tuple[str, str], KnownAs | None] = field(default_factory=dict)
     _waiting: dict[str, list[Contact]] = field(default_factory=dict)
     _sent_before: dict[str, list[Written]] = field(default_factory=dict)
     _sent_later: dict[str, list[Written]] = field(default_factory=dict)
@@ -68,8 +67,8 @@ class Sending:
 
     def __post_init__(self) -> None:
         """Open the list of visits. Raises ValueError for a defect that cannot be."""
-        self._visit_list = VisitList(self.visiting)
-        self._spoiling = Spoiling(self.house, self.seed, self.defects)
+        self._visit_list = VisitList(self.town.visiting)
+        self._spoiling = Spoiling(self.house, self.town.seed, self.defects)
 
     def of_day(self, day: Day) -> Iterator[SentFile]:
         """Yield the files that land on the morning after a day."""
@@ -83,7 +82,7 @@ class Sending:
         if not self._is_list_whole(lands) or lands.isoweekday() == MONDAY:
             yield from self._visits(lands)
         for agency, (at, is_office) in TIMES.items():
-            if agency == COUNCIL or (is_office and not self.calendar.is_working(lands)):
+            if agency == COUNCIL or (is_office and not self.town.calendar.is_working(lands)):
                 continue
             waiting = self._waiting.get(agency, [])
             ready = [contact for contact in waiting if self._spoiling.leaves_on(contact) < lands]
@@ -109,7 +108,9 @@ class Sending:
         self._sent_later[agency] = [each for each in held if each.record["sent_at"].date() >= lands]
         kind = self.house.agencies[agency].kind
         for contact in contacts:
-            record = records.of_contact(contact, stream(self.seed, "record", contact.contact_no), kind)
+            record = records.of_contact(contact, stream(self.town.seed, "record", contact.contact_no), kind)
+            known = self._as_known(agency, contact)
+            record = known.on(record) if known else record
             spoiled = self._spoiling.of_contact(contact, record, records.rules_of(contact))
             for each, rules in spoiled:
                 child_id = "" if is_another_child(record, each) else contact.child.child_id
@@ -122,6 +123,18 @@ class Sending:
             made += [each._replace(record=record) for each, record in zip(before, again, strict=True)]
         self._sent_before[agency] = made
         return made
+
+    def _as_known(self, agency: str, contact: Contact) -> KnownAs | None:
+        key = (agency, contact.child.child_id)
+        if key not in self._known_as:
+            first_day = self.town.date_from
+            share = self.town.scenario.value("known_differently_share", first_day)
+            self._known_as[key] = known_as(self.town.seed, contact.child, agency, share, first_day)
+        return self._known_as[key]
+
+    def known_otherwise(self) -> list[KnownAs]:
+        """Whom agencies told of otherwise than they are, so far."""
+        return [known for known in self._known_as.values() if known]
 
     def week_judged_by(self, lands: date) -> date | None:
         """The first day of the week that a morning's list is the last to tell of before it is judged, if it is that."""
@@ -152,7 +165,7 @@ class Sending:
         plan, visit, state = listed
         known, line = self._lines.get(visit.visit_no, (None, b""))
         if known != state:
-            chance = stream(self.seed, "told", visit.visit_no)
+            chance = stream(self.town.seed, "told", visit.visit_no)
             record = records.of_visit(plan, visit, chance, datetime.combine(lands, time(0)))
             line = "".join(words.line(record, visit.visit_no)).encode()
             if is_kept:
@@ -167,7 +180,7 @@ class Sending:
         if key not in self._words:
             contract, headers = self.house.feeds[feed], {*agreed.headers.values()}
             columns = [each.name for each in contract.properties if not headers or each.name in headers]
-            self._words[key] = agreed, words_of(contract, agreed, columns, on, self.seed)
+            self._words[key] = agreed, words_of(contract, agreed, columns, on, self.town.seed)
         return self._words[key]
 
     def _file(

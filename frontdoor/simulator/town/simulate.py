@@ -56,7 +56,7 @@ def simulate(
         raise ValueError(f"{out.name} holds something already: a town needs a folder of its own")
     _check_agreements(house, date_from, date_to)
     town = Town(scenarios.load(scenario), date_from, date_to, children, seed)
-    sending = Sending(house, town.calendar, seed, town.visiting, defects=defects or {})
+    sending = Sending(house, town, defects or {})
     done = Simulated()
     with Truth(out / "truth", town) as truth:
         truth.people()
@@ -78,6 +78,7 @@ def simulate(
             done.visits += len(day.rows.get("visits", ()))
             on_day(day, files)
         truth.staff()
+        truth.known_as(sending.known_otherwise())
     return done
 
 

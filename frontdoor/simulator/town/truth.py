@@ -1,6 +1,7 @@
 """What is true of a town, as CSV: people, what happened, what was decided, which record says what, what is wrong in it.
 
 children, households, workers       who there is
+known_as                            what an agency holds of a child that is not so, and never mends
 contacts                            what was told to the front door, by whom, when, how well; also what no feed carries
 files, records, defects             every file with its records; each defect with the record it sits in and the rule
                                     that must find it (none: no rule sees it)
@@ -20,6 +21,7 @@ from typing import IO, Any
 
 from frontdoor.simulator.town import records
 from frontdoor.simulator.town.casework import Day
+from frontdoor.simulator.town.known_as import KnownAs
 from frontdoor.simulator.town.sent import SentFile
 from frontdoor.simulator.town.telling import Contact
 from frontdoor.simulator.town.town import Town
@@ -65,6 +67,13 @@ class Truth:
         names = ("worker_id", "role", "team", "joined_on", "left_on")
         for worker in self._town.visiting.workers:
             self._write("workers", names, [getattr(worker, name) for name in names])
+
+    def known_as(self, others: Iterable[KnownAs]) -> None:
+        """Write as whom agencies know children, where that is otherwise than they are."""
+        for known in others:
+            about = (known.child_id, known.agency, known.difference)
+            for name, value in known.told.items():
+                self._write("known_as", ("child_id", "agency", "difference", "property", "told"), (*about, name, value))
 
     def day(self, day: Day) -> None:
         """Write what happened on a day."""
