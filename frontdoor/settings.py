@@ -25,6 +25,7 @@ class Settings:
     landing: Path
     mail_dir: Path
     archive: Path
+    receipts: Path
     database_url: str | None
     smtp_url: str | None
     smtp_password_file: Path | None
@@ -43,6 +44,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         landing=_path(source, "LANDING") or home / "landing",
         mail_dir=_path(source, "MAIL_DIR") or home / "mail",
         archive=home / "archive",
+        receipts=_path(source, "RECEIPTS") or home / "receipts",
         database_url=_text(source, "DATABASE_URL"),
         smtp_url=_text(source, "SMTP_URL"),
         smtp_password_file=_path(source, "SMTP_PASSWORD_FILE"),
@@ -72,6 +74,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "HOME": settings.home,
         "LANDING": settings.landing,
         "MAIL_DIR": settings.mail_dir,
+        "RECEIPTS": settings.receipts,
         "DATABASE_URL": settings.database_url,
         "SMTP_URL": settings.smtp_url,
         "SMTP_PASSWORD_FILE": settings.smtp_password_file,

@@ -51,7 +51,8 @@ def write(digest: Digest) -> str:
         parts.append(_pattern(number, pattern, digest.zone))
     if digest.more:
         were = "was" if digest.more == 1 else "were"
-        parts.append(f"{count_of(digest.more, 'other pattern')} {were} found; ask us for the whole list.")
+        found = f"{count_of(digest.more, 'other pattern')} {were} found"
+        parts.append(f"{found}; the receipt of {digest.quote} has them all.")
     parts.append(f"Quote {digest.quote} and the row when you write or ring. {NO_DETAILS}")
     return "\n\n".join(part if part.startswith(" ") else _wrapped(part) for part in parts) + "\n"
 

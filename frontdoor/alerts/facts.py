@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -44,7 +44,7 @@ class Unread:
 class Delivery:
     """One published delivery. ``to_answer``: records with a new finding above info, by role.
 
-    ``format``: as its bytes told; ``entry_no``: where it stood in its archive, if it was one of several.
+    ``reading``: how its bytes were read; ``entry_no``: where it stood in its archive, if it was one of several.
     """
 
     delivery_id: int
@@ -58,7 +58,7 @@ class Delivery:
     records_dead: int
     is_partly_read: bool
     publication_no: int
-    format: str
+    reading: Mapping[str, Any]
     entry_no: int | None
     broken: tuple[Broken, ...]
     unread: tuple[Unread, ...]
@@ -98,7 +98,7 @@ def deliveries(connection: Connection, delivery_ids: Collection[int]) -> list[De
                     select greatest(count(*), 1) from intake.delivery_events
                     where delivery_events.delivery_id = deliveries.delivery_id and status_to = 'published'
                 ),
-                coalesce(members.reading ->> 'format', ''),
+                coalesce(members.reading, '{}'),
                 case
                     when (select count(*) from intake.members as every where every.file_id = deliveries.file_id) > 1
                         then (members.place ->> 'entry')::integer

@@ -10,6 +10,7 @@ from frontdoor.alerts import facts, wording
 from frontdoor.alerts.deadline import repair_by
 from frontdoor.alerts.digest import PATTERNS_SHOWN, Digest, Pattern, count_of, local, places
 from frontdoor.alerts.routing import LIAISON
+from frontdoor.contract.rows import Rows, rows_of
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -127,13 +128,13 @@ def _of_rule(
 ) -> Pattern:
     rule = _rule(house, delivery.feed, broken.rule_id)
     about_file = not broken.record_nos
-    label, step = _row_label(house, delivery) if is_for_sender else ("Records on the list", 0)
+    rows = rows_of(house, delivery.source, delivery.reading) if is_for_sender else Rows("Records on the list", 0)
     return Pattern(
         heading=f"{broken.rule_id}, {broken.severity}",
         title=wording.title(rule.title if rule else None, broken.dimension),
         to_do=wording.to_do(broken.what_to_do, broken.severity, for_council=not is_for_sender),
         count="the file" if about_file else count_of(broken.record_count, "record"),
-        places=places(label, [record_no + step for record_no in broken.record_nos], broken.record_count),
+        places=places(rows.label, [record_no + rows.ahead for record_no in broken.record_nos], broken.record_count),
         due_at=repair_by(
             connection, house, delivery.feed, broken.severity, _zone_and_name(house, delivery.agency_code)[0]
         ),
@@ -170,16 +171,6 @@ def _title(house: House, feed: str) -> str:
 def _whereabouts(house: House, feed: str) -> str:
     on_a_list = feed not in house.feeds or house.feeds[feed].worklist
     return "on the front door's list" if on_a_list else "in the front door's books"
-
-
-def _row_label(house: House, delivery: facts.Delivery) -> tuple[str, int]:
-    """Return how the sender finds a record again: its spreadsheet counts the header as row 1; a return has no rows."""
-    if delivery.format == "jsonl":
-        return "Lines of your file", 0
-    layout = house.layouts.get(delivery.source)
-    if (layout and not layout.lists) or delivery.format == "json":
-        return "Records of your file, counted from the top", 0
-    return "Rows of your file", 1
 
 
 def _zone_and_name(house: House, agency_code: str) -> tuple[ZoneInfo, str]:

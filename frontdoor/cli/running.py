@@ -60,6 +60,7 @@ def where_to_look(settings: Settings, running: Any) -> list[str]:
     if running.airflow:
         lines.append(f"Airflow     {running.airflow.url}")
         lines.append(f"            user admin, password in {running.airflow.passwords_file}")
+    lines.append(f"receipts    {settings.receipts}/<agency>/")
     lines.append(f"mails       {settings.mail_dir if settings.smtp_url is None else 'by SMTP'}")
     lines.append(f"landing     {settings.landing}/<agency>/<feed>/")
     psql = f"PGPASSFILE={server.passfile} {_psql()} -h {server.host} -p {server.port} -d {server.name}"

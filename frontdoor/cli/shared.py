@@ -47,5 +47,35 @@ def describe_file(document: dict[str, Any]) -> Iterator[str]:
         )
 
 
+def describe_receipt(document: dict[str, Any]) -> Iterator[str]:
+    """Yield a receipt (`receipts.documents`) in lines for a person."""
+    from frontdoor.receipts.page import ranges
+
+    receipt = document["receipt"]
+    yield document["sentence"]
+    yield f"delivery {receipt['delivery_id']}, {receipt['title']} of {receipt['agency_name']}: {document['verdict']}"
+    at_rows: dict[str, list[int]] = {}
+    for finding in document["findings"]:
+        if finding["row"] is not None:
+            at_rows.setdefault(finding["rule_id"], []).append(finding["row"])
+    for rule in document["rules"]:
+        if rule["failed"]:
+            states = ", ".join(
+                f"{rule[state]} {state}" for state in ("new", "persisting", "waived", "resolved") if rule[state]
+            )
+            yield f"\n{rule['rule_id']} {rule['severity']}, {states}: {rule['sentence']}"
+            yield f"  what to do: {rule['what_to_do']}"
+            if rule["rule_id"] in at_rows:
+                yield f"  {document['rows_are'].lower()}: {ranges(at_rows[rule['rule_id']])}"
+    not_run = [rule["rule_id"] for rule in document["rules"] if rule["status"] == "not_run"]
+    if not_run:
+        yield f"\nnot run: {', '.join(not_run)}"
+    for each in document["unread"]:
+        yield f"line {each['line_no'] or 'all'} could not be read: {each['reason']}"
+    if document["mended"]:
+        yield f"\nmended: {len(document['mended'])} findings of earlier deliveries"
+    yield f"\n{document['safety']}"
+
+
 def _names(names: Any) -> str:
     return ", ".join(sorted(names)) or "none"

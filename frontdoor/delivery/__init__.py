@@ -1,4 +1,4 @@
-"""The life of a delivery, in order: take, load and read, judge, publish, send. The one place that knows the order.
+"""The life of a delivery, in order: take, load and read, judge, publish, send, answer. The one place that knows it.
 
 Each step commits together with the state that says it is done, so that a crash at any instant leaves a delivery before
 or after a step and never between. What must be done is read from the state in ``intake.deliveries`` and done until
@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 
 from psycopg2.extensions import connection as Connection
 
-from frontdoor import alerts, database, intake, warehouse
+from frontdoor import alerts, database, intake, receipts, warehouse
 from frontdoor.contract import House
 from frontdoor.delivery import lanes, publication, replaying
 from frontdoor.prepare import prepare_if_changed
@@ -64,6 +64,8 @@ def drain(
             if taken or sources is None:
                 publication.answer_the_unanswered(connection, house)
             step = Drained(taken, published, alerts.send(connection, settings))
+            # Behind the letters: a receipt is for who looks it up.
+            receipts.issue(connection, settings, house)
             total += step
             if not step.taken and not step.published:
                 return total
@@ -115,6 +117,7 @@ def replay(settings: Settings, delivery_ids: Collection[int], *, notify: bool = 
     with _connected(settings) as connection:
         house = prepare_if_changed(connection, settings)
         done = replaying.replay(connection, settings, house, delivery_ids, notify=notify)
+        receipts.issue(connection, settings, house)
         if notify:
             alerts.send(connection, settings)
     return done

@@ -90,6 +90,8 @@ class DelimitedReader:
             "delimiter": self.delimiter,
             "quote": self.quote,
             "has_header": self._has_header,
+            # By how much a spreadsheet's row number is ahead of ours.
+            "rows_ahead": self._dialect.lines_skipped + self._has_header,
             "headers": len(self._columns.properties),
             "recognised": len(self._columns.recognised),
             "unknown": len(self._columns.properties) - len(self._columns.recognised),

@@ -103,6 +103,8 @@ class WorkbookReader:
             "format": "workbook",
             "has_header": self._has_header,
             "header_row": self._header if self._has_header else None,
+            # By how much a row's own number is ahead of ours.
+            "rows_ahead": self._first - (not self._has_header),
             "headers": len(self._columns.properties),
             "recognised": len(self._columns.recognised),
             "unknown": len(self._columns.properties) - len(self._columns.recognised),
