@@ -15,9 +15,10 @@ from frontdoor.simulator.town.calendar import Calendar, office_time
 from frontdoor.simulator.town.chance import Chance, stream
 from frontdoor.simulator.town.factors import NONE_FOUND, factors_found
 from frontdoor.simulator.town.people import ASSESSMENT_TEAMS, Child, Worker
+from frontdoor.simulator.town.plans import Plan
 from frontdoor.simulator.town.scenario import Scenario
 from frontdoor.simulator.town.telling import Contact, Telling
-from frontdoor.simulator.town.visiting import Plan, Visiting
+from frontdoor.simulator.town.visiting import Visiting
 
 # Days of assessments within 45 working days, and beyond (DfE c2 2019); most are authorised as the deadline comes near.
 IN_TIME = {(0, 0): 0.5, (1, 10): 7.2, (11, 20): 19.6, (21, 30): 15.3, (31, 40): 24.0, (41, 45): 17.6}

@@ -12,8 +12,8 @@ from frontdoor.simulator import good
 from frontdoor.simulator.good import Record
 from frontdoor.simulator.town.chance import Chance
 from frontdoor.simulator.town.people import Child
+from frontdoor.simulator.town.plans import STANDARDS, UNALLOCATED, Plan, Visit
 from frontdoor.simulator.town.telling import ELEMENTS, Contact, on_the_clock
-from frontdoor.simulator.town.visiting import STANDARDS, UNALLOCATED, Plan, Visit
 
 SCHOOL_AGE = 5
 SOURCE_CODES = {"health": "3B", "school": "2A", "housing": "4"}

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import NamedTuple
 
-from frontdoor.simulator.town.visiting import Plan, Visit, Visiting
+from frontdoor.simulator.town.plans import Plan, Visit
+from frontdoor.simulator.town.visiting import Visiting
 
 
 class State(NamedTuple):

@@ -8,55 +8,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
+from frontdoor.simulator.town.allocation import Allocation
 from frontdoor.simulator.town.calendar import Calendar
 from frontdoor.simulator.town.chance import Chance, stream
 from frontdoor.simulator.town.people import Child, Worker
+from frontdoor.simulator.town.plans import STANDARDS, Plan, Visit
 from frontdoor.simulator.town.scenario import Scenario
 from frontdoor.simulator.town.workforce import Workforce
 
-# By kind of plan: the standard, its limit (days, or working days for protection), and how soon a child is seen again.
-STANDARDS = {
-    "cp": ("cp_visit_10_working_days", None, (4, 9)),
-    "cin": ("cin_visit_6_weeks", 42, (9, 21)),
-    "cla": ("cla_visit_6_weeks", 42, (12, 24)),
-}
-CP_WORKING_DAYS = 10
+CP_WORKING_DAYS, WEEK = 10, 5
 SLOT_MINUTES, FIRST_HOUR = 75, 9
-UNALLOCATED = "Unallocated"
-
-
-@dataclass(slots=True)
-class Visit:
-    """One visit, planned or made. `recorded_at`: none while it is planned."""
-
-    visit_no: int
-    due_on: date
-    due_set_at: datetime
-    planned_on: date
-    made_at: datetime | None = None
-    ended_at: datetime | None = None
-    recorded_at: datetime | None = None
-    is_seen: bool = False
-    worker_id: str = ""
-    worker_role: str = ""
-
-
-@dataclass(slots=True)
-class Plan:
-    """A plan of a child. `told_from`: the first day on which the case system knows of it."""
-
-    plan_no: int
-    child: Child
-    kind: str
-    team: str
-    started_on: date
-    told_from: date
-    worker: Worker | None
-    ended_on: date | None = None
-    visits: list[Visit] = field(default_factory=list)
 
 
 class Visiting:
@@ -66,6 +29,7 @@ class Visiting:
         """Staff the teams."""
         self._scenario, self._calendar, self._seed = scenario, calendar, seed
         self.workforce = Workforce(scenario, calendar, seed, children, first_day)
+        self.allocation = Allocation(scenario, seed, self.workforce)
         self.plans: list[Plan] = []
         self._plan_of: dict[str, Plan] = {}
         self._ahead: dict[date, list[Plan]] = defaultdict(list)
@@ -83,17 +47,12 @@ class Visiting:
 
     def begin(self, child: Child, kind: str, started_on: date, on: date) -> Plan:
         """Begin a plan, find a worker, and plan the first visit."""
-        team = child.household.team
-        chance = self._chance("plan", len(self.plans))
-        is_without = chance.happens(self._scenario.value("unallocated_share", on))
-        worker = None if is_without else self.workforce.least_busy(team)
-        if worker:
-            worker.cases += 1
-        plan = Plan(len(self.plans) + 1, child, kind, team, started_on, on, worker)
+        plan = Plan(len(self.plans) + 1, child, kind, child.household.team, started_on, told_from=on)
         self.plans.append(plan)
         self._plan_of[child.child_id] = plan
-        if worker and started_on < on - timedelta(days=STANDARDS[kind][2][1]):
-            self._saw_before(plan, chance)
+        self.allocation.begin(plan, on)
+        if plan.worker and started_on < on - timedelta(days=STANDARDS[kind][2][1]):
+            self._saw_before(plan, self._chance("plan", plan.plan_no))
         self._plan_visit(plan, self._seen_on(plan) or plan.started_on, on)
         return plan
 
@@ -121,17 +80,17 @@ class Visiting:
         """End a plan: nobody is seen under it any more."""
         plan.ended_on = on
         del self._plan_of[plan.child.child_id]
-        if plan.worker:
-            plan.worker.cases -= 1
+        self.allocation.end(plan)
 
     def of_day(self, day: date) -> Iterator[tuple[Plan, Visit]]:
         """Make the visits of a day; yield them."""
-        self._staff_leaves(day)
+        self.allocation.of_day(day)
         for plan in self._ahead.pop(day, []):
-            if plan.ended_on is None:
-                if plan.worker is None:
-                    self._allocate(plan, day)
-                    continue
+            if plan.ended_on is not None:
+                continue
+            if plan.worker is None:
+                self._put_off(plan, plan.visits[-1], self._calendar.after(day, WEEK))
+            else:
                 yield plan, self._make(plan, plan.visits[-1], day)
 
     def due_on(self, plan: Plan, counted_from: date) -> date:
@@ -174,8 +133,7 @@ class Visiting:
             # More than a day holds: another day.
             self._busy[plan.worker.worker_id, day] -= 1
             visit.made_at = None
-            visit.planned_on = self._calendar.after(day, 1)
-            self._ahead[visit.planned_on].append(plan)
+            self._put_off(plan, visit, self._calendar.after(day, 1))
             return visit
         visit.is_seen = not chance.happens(self._scenario.value("not_seen_share", day))
         visit.ended_at = visit.made_at + timedelta(minutes=30 + chance.randrange(30))
@@ -186,27 +144,9 @@ class Visiting:
         self._plan_visit(plan, self._seen_on(plan) or plan.started_on, day)
         return visit
 
-    def _allocate(self, plan: Plan, day: date) -> None:
-        """Try to find a worker for a child without one; look again in a week."""
-        chance = self._chance("allocation", plan.plan_no, day)
-        if not chance.happens(self._scenario.value("unallocated_share", day)):
-            plan.worker = self.workforce.least_busy(plan.team)
-            plan.worker.cases += 1
-        later = self._calendar.after(day, 1 if plan.worker else 5)
-        plan.visits[-1].planned_on = later
-        self._ahead[later].append(plan)
-
-    def _staff_leaves(self, day: date) -> None:
-        """Hand over what those held who leave; some children are without a worker for it."""
-        for leaver, successor in self.workforce.of_day(day):
-            chance = self._chance("left", leaver.worker_id)
-            for plan in self._plan_of.values():
-                if plan.worker is not leaver:
-                    continue
-                plan.worker = successor
-                if chance.happens(self._scenario.value("unallocated_share", day)):
-                    plan.worker = None
-                    successor.cases -= 1
+    def _put_off(self, plan: Plan, visit: Visit, to: date) -> None:
+        visit.planned_on = to
+        self._ahead[to].append(plan)
 
     def _chance(self, *name: object) -> Chance:
         return stream(self._seed, *name)
