@@ -1,0 +1,57 @@
+"""What a scenario says is what happens in its town, by the size that it says. Mend: simulator/scenarios/, simulator/town/."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+
+import pytest
+
+from frontdoor.simulator.town import scenario as scenarios
+from frontdoor.simulator.town.people import TEAMS
+from frontdoor.simulator.town.town import Town
+
+
+def waiting_by_month(town: Town) -> dict[date, tuple[float, float]]:
+    """By month: the share of child-days without a worker, and how many staff its locality teams had on the first."""
+    waiting, days, staff = Counter[date](), Counter[date](), Counter[date]()
+    for day in town.days():
+        running = [plan for plan in town.visiting.plans if plan.ended_on is None]
+        month = day.on.replace(day=1)
+        days[month] += len(running)
+        waiting[month] += sum(plan.worker is None for plan in running)
+        staff[month] += sum(row["in_post"] + row["agency"] for row in day.rows.get("posts", []) if row["team"] in TEAMS)
+    return {month: (waiting[month] / days[month], staff[month]) for month in days}
+
+
+@pytest.mark.parametrize("children", [1_500, 6_000])
+def test_as_many_children_have_no_worker_as_the_scenario_says(children: int) -> None:
+    """Each day a whole number of children a team: in a small town of some thirty."""
+    told = waiting_by_month(Town(scenarios.load("q19"), date(2018, 9, 1), date(2019, 1, 31), children, 1))
+    assert told.pop(date(2018, 9, 1))[0] == 0
+    assert all(share == pytest.approx(0.25, abs=0.02 if children < 2_000 else 0.005) for share, _ in told.values()), (
+        told
+    )
+
+
+def test_sunderlands_locality_teams_lose_staff_and_children_wait() -> None:
+    scenario = scenarios.load("sunderland_2019")
+    told = waiting_by_month(Town(scenario, date(2018, 11, 1), date(2019, 6, 30), 12_000, 1))
+    for month, (share, _) in told.items():
+        assert share == pytest.approx(scenario.value("unallocated_share", month.replace(day=15)), abs=0.02), month
+    staff = [count for _, count in told.values()]
+    assert staff[:3] == [30, 30, 30] and staff == sorted(staff, reverse=True) and staff[-1] <= 22
+
+
+def test_a_child_without_a_worker_gets_one_and_nobody_visits_meanwhile() -> None:
+    town = Town(scenarios.load("q19"), date(2018, 9, 1), date(2019, 3, 31), 3_000, 2)
+    waits: dict[int, int] = Counter()
+    spells = []
+    for day in town.days():
+        for plan in town.visiting.plans:
+            if plan.ended_on is None and plan.worker is None:
+                waits[plan.plan_no] += 1
+                assert not any(visit.made_at and visit.made_at.date() == day.on for visit in plan.visits)
+            elif plan.ended_on is None and (days := waits.pop(plan.plan_no, 0)):
+                spells.append(days)
+    assert len(spells) > 100 and max(spells) <= 80 and sum(spells) / len(spells) == pytest.approx(40, abs=12)
