@@ -16,9 +16,10 @@ import pytest
 from frontdoor.contract import load_house
 from frontdoor.simulator.defects import RECORD
 from frontdoor.simulator.town import scenario
-from frontdoor.simulator.town.sending import COUNCIL, Sending
+from frontdoor.simulator.town.post import COUNCIL
+from frontdoor.simulator.town.sending import Sending
 from frontdoor.simulator.town.sent import SentFile
-from frontdoor.simulator.town.spoiling import GROUPS
+from frontdoor.simulator.town.spoiling import GROUPS, Spoiling
 from frontdoor.simulator.town.town import Town
 from tests.live import Live
 
@@ -39,10 +40,11 @@ class LastDay:
 def last_day(live: Live) -> Iterator[LastDay]:
     """Every sender's last file of a town whose last day was yesterday, landed and built."""
     today = datetime.now(ZoneInfo("Europe/London")).date()
-    town = Town(scenario.load("steady"), today - timedelta(days=DAYS), today - timedelta(days=1), CHILDREN, SEED)
     # Only the last files land, so no defect may hang on an earlier one.
     defects = {name: 0.04 for name in GROUPS["records"] if not RECORD[name].is_apart}
-    sending = Sending(load_house(), town, defects)
+    days = today - timedelta(days=DAYS), today - timedelta(days=1)
+    town = Town(scenario.load("steady"), *days, CHILDREN, SEED, Spoiling(load_house(), SEED, defects))
+    sending = Sending(load_house(), town)
     files = {sent.agency: sent for day in town.days() for sent in sending.of_day(day)}
     landed = {each.agency: live.land(each.agency, each.feed, each.content, each.name) for each in files.values()}
 

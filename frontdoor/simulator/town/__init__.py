@@ -3,6 +3,6 @@
 scenario, people, telling, casework, visiting, town     a life, day by day
 factors, workforce, plans, allocation                   what assessments find; who works, comes and goes, holds whom
 records                                                 what agencies tell of it, in the house's own terms
-sending                                                 the files that they send, in their formats and at their times
+post, sending                                           the files that they send, in their formats and at their times
 truth                                                   what is true, and which defect sits in which record
 """

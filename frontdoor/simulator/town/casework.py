@@ -16,6 +16,7 @@ from frontdoor.simulator.town.chance import Chance, stream
 from frontdoor.simulator.town.factors import NONE_FOUND, factors_found
 from frontdoor.simulator.town.people import ASSESSMENT_TEAMS, Child, Worker
 from frontdoor.simulator.town.plans import Plan
+from frontdoor.simulator.town.post import Post
 from frontdoor.simulator.town.scenario import Scenario
 from frontdoor.simulator.town.telling import Contact, Telling
 from frontdoor.simulator.town.visiting import Visiting
@@ -44,11 +45,11 @@ class Casework:
     """The council's work on the contacts of a town."""
 
     def __init__(
-        self, scenario: Scenario, calendar: Calendar, seed: int, visiting: Visiting, telling: Telling, children: int
+        self, scenario: Scenario, calendar: Calendar, seed: int, visiting: Visiting, telling: Telling, post: Post
     ) -> None:
         """Begin without any case."""
         self._scenario, self._calendar, self._seed = scenario, calendar, seed
-        self._visiting, self._telling, self._size = visiting, telling, children
+        self._visiting, self._telling, self._post = visiting, telling, post
         self._agenda: dict[date, list[Callable[[Day], None]]] = defaultdict(list)
         self._open: dict[str, int] = defaultdict(int)
         self._referred: dict[str, tuple[date, Child]] = {}
@@ -68,16 +69,16 @@ class Casework:
         self._referred[child.child_id] = (on, child)
 
     def receive(self, day: Day, contact: Contact) -> None:
-        """Put the decision of a contact on the agenda; those of the police and of partners arrive the morning after."""
+        """Put the decision of a contact on the agenda of a day on which it has landed; none for what never came."""
         chance = self._chance("contact", contact.contact_no)
-        arrives = contact.sent_at.date() + timedelta(days=1)
+        received_on = self._post.lands_on(contact)
         value, wait = self._scenario.value, 0
-        if chance.happens(value("undecided_share", day.on)):
+        if received_on is None or chance.happens(value("undecided_share", day.on)):
             return
         if chance.happens(value("decided_late_share", day.on)):
             wait = chance.randrange(2, 8)
-        on = self._calendar.after(arrives, wait)
-        self._agenda[on].append(lambda decided: self._decide(decided, contact, chance))
+        on = self._calendar.after(received_on, wait)
+        self._agenda[on].append(lambda decided: self._decide(decided, contact, received_on, chance))
 
     def agenda_days(self) -> list[date]:
         """The days on which something is still to be done."""
@@ -90,7 +91,7 @@ class Casework:
             for step in steps:
                 step(day)
 
-    def _decide(self, day: Day, contact: Contact, chance: Chance) -> None:
+    def _decide(self, day: Day, contact: Contact, received_on: date, chance: Chance) -> None:
         value, child = self._scenario.value, contact.child
         at = office_time(chance, day.on)
         referred = value(f"{'police' if contact.source == 'police' else 'partners'}_referred_share", day.on)
@@ -109,7 +110,7 @@ class Casework:
         row = self._row(
             day, "contacts", contact_no=contact.contact_no, child_id=child.council_id, source=contact.source
         )
-        row |= {"received_on": contact.sent_at.date() + timedelta(days=1), "decided_at": at, "outcome": outcome}
+        row |= {"received_on": received_on, "decided_at": at, "outcome": outcome}
         row |= {"agreement": contact.agreement, "harm": contact.harm, "is_wrongly_closed": is_wrong}
         row["checks_late"] = chance.happens(value("checks_late_share", day.on))
         if outcome in ("assessment", "strategy_discussion"):

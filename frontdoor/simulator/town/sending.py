@@ -1,13 +1,12 @@
 """The files that agencies send: each in its own format, under its own headers and labels, at the time it always sends.
 
-What was told on a day lies in the landing zone the next morning; schools and housing send on working days only. The
-council's list of visits comes as its agreement says: whole on Mondays, or every morning what changed.
+The council's list of visits comes as its agreement says: whole on Mondays, or every morning what changed.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
@@ -19,24 +18,16 @@ from frontdoor.simulator.town import records
 from frontdoor.simulator.town.casework import Day
 from frontdoor.simulator.town.chance import stream
 from frontdoor.simulator.town.known_as import KnownAs, known_as
+from frontdoor.simulator.town.post import COUNCIL, TIMES
 from frontdoor.simulator.town.sent import SentFile, Told
-from frontdoor.simulator.town.spoiling import Rules, Spoiling, is_another_child
+from frontdoor.simulator.town.spoiling import TECHNICAL_IDS, Rules, Spoiling, is_another_child
 from frontdoor.simulator.town.telling import Contact
 from frontdoor.simulator.town.town import Town
 from frontdoor.simulator.town.visit_list import Listed, State, VisitList
 from frontdoor.simulator.words import Lines, pack, words_of
 
-COUNCIL, MONDAY, SUNDAY = "wearside_council", 1, 7
+MONDAY, SUNDAY = 1, 7
 UNALLOCATED = (("unallocated", "VIS-004"),)
-# When each lands, on the clock on the wall, and whether only on working days.
-TIMES = {
-    "wearside_police": (time(6), False),
-    "wearside_partnership": (time(6, 20), False),
-    "wearside_health": (time(6, 40), False),
-    "wearside_schools": (time(7, 10), True),
-    "wearside_housing": (time(8, 10), True),
-    COUNCIL: (time(5, 30), False),
-}
 
 
 class Written(NamedTuple):
@@ -54,7 +45,6 @@ class Sending:
 
     house: House
     town: Town
-    defects: Mapping[str, float] = field(default_factory=dict)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/London"))
     _known_as: dict[tuple[str, str], KnownAs | None] = field(default_factory=dict)
     _waiting: dict[str, list[Contact]] = field(default_factory=dict)
@@ -66,9 +56,9 @@ class Sending:
     _spoiling: Spoiling = field(init=False)
 
     def __post_init__(self) -> None:
-        """Open the list of visits. Raises ValueError for a defect that cannot be."""
+        """Open the list of visits."""
         self._visit_list = VisitList(self.town.visiting)
-        self._spoiling = Spoiling(self.house, self.town.seed, self.defects)
+        self._spoiling = self.town.post.spoiling or Spoiling(self.house, self.town.seed, {})
 
     def of_day(self, day: Day) -> Iterator[SentFile]:
         """Yield the files that land on the morning after a day."""
@@ -81,13 +71,14 @@ class Sending:
     def _written(self, lands: date) -> Iterator[SentFile]:
         if not self._is_list_whole(lands) or lands.isoweekday() == MONDAY:
             yield from self._visits(lands)
-        for agency, (at, is_office) in TIMES.items():
-            if agency == COUNCIL or (is_office and not self.town.calendar.is_working(lands)):
+        leaves_on = self.town.post.leaves_on
+        for agency, (at, _) in TIMES.items():
+            if agency == COUNCIL or not self.town.post.sends_on(agency, lands):
                 continue
             waiting = self._waiting.get(agency, [])
-            ready = [contact for contact in waiting if self._spoiling.leaves_on(contact) < lands]
+            ready = [contact for contact in waiting if leaves_on(contact) < lands]
             if ready:
-                self._waiting[agency] = [each for each in waiting if self._spoiling.leaves_on(each) >= lands]
+                self._waiting[agency] = [contact for contact in waiting if leaves_on(contact) >= lands]
                 yield self._contacts(agency, sorted(ready, key=lambda each: (each.sent_at, each.contact_no)), lands, at)
 
     def _contacts(self, agency: str, contacts: Sequence[Contact], lands: date, at: time) -> SentFile:
@@ -106,7 +97,7 @@ class Sending:
         held = self._sent_later.get(agency, [])
         made = [each for each in held if each.record["sent_at"].date() < lands]
         self._sent_later[agency] = [each for each in held if each.record["sent_at"].date() >= lands]
-        kind = self.house.agencies[agency].kind
+        kind, is_silent = self.house.agencies[agency].kind, self._spoiling.is_silent(agency, feed, lands)
         for contact in contacts:
             record = records.of_contact(contact, stream(self.town.seed, "record", contact.contact_no), kind)
             known = self._as_known(agency, contact)
@@ -114,13 +105,22 @@ class Sending:
             spoiled = self._spoiling.of_contact(contact, record, records.rules_of(contact))
             for each, rules in spoiled:
                 child_id = "" if is_another_child(record, each) else contact.child.child_id
-                is_now = each["sent_at"].date() < lands
-                (made if is_now else self._sent_later[agency]).append(Written(contact, child_id, each, rules))
+                written = Written(contact, child_id, each, rules)
+                if each["sent_at"].date() < lands:
+                    made.append(written)
+                elif not is_silent:
+                    # What refers to a record that never came is held back with it.
+                    self._sent_later[agency].append(written)
+        if is_silent:
+            return made
         # What is wrong with a record may be another thing when it comes again, so only good ones do.
         before = [each for each in self._sent_before.get(agency, []) if not each.rules]
         again = self._spoiling.come_again(agency, feed, lands, [each.record for each in before])
         if again is not None:
-            made += [each._replace(record=record) for each, record in zip(before, again, strict=True)]
+            made += [
+                each._replace(record=record, rules=((TECHNICAL_IDS, ""),))
+                for each, record in zip(before, again, strict=True)
+            ]
         self._sent_before[agency] = made
         return made
 

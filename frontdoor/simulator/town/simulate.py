@@ -16,8 +16,10 @@ from pathlib import Path
 from frontdoor.contract import House
 from frontdoor.simulator.town import scenario as scenarios
 from frontdoor.simulator.town.casework import Day
-from frontdoor.simulator.town.sending import COUNCIL, TIMES, Sending
+from frontdoor.simulator.town.post import COUNCIL, TIMES
+from frontdoor.simulator.town.sending import Sending
 from frontdoor.simulator.town.sent import SentFile
+from frontdoor.simulator.town.spoiling import Spoiling
 from frontdoor.simulator.town.telling import PARTNERS
 from frontdoor.simulator.town.town import Town
 from frontdoor.simulator.town.truth import Truth
@@ -55,8 +57,8 @@ def simulate(
     if out.exists() and any(out.iterdir()):
         raise ValueError(f"{out.name} holds something already: a town needs a folder of its own")
     _check_agreements(house, date_from, date_to)
-    town = Town(scenarios.load(scenario), date_from, date_to, children, seed)
-    sending = Sending(house, town, defects or {})
+    town = Town(scenarios.load(scenario), date_from, date_to, children, seed, Spoiling(house, seed, defects or {}))
+    sending = Sending(house, town)
     done = Simulated()
     with Truth(out / "truth", town) as truth:
         truth.people()

@@ -1,6 +1,7 @@
 """Defects of a town's post: in a record, in a file, and in what is sent when.
 
-A record or a file gets at most one. Each is drawn from a stream of its own: nothing else in the town moves by it.
+A record or a file gets at most one. Each is drawn from a stream of its own: nothing else in the town moves by it, but
+that the council decides late what came late, and never what never came. A file that came broken is asked for at once.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from frontdoor.simulator.town.chance import stream
 from frontdoor.simulator.town.sent import DEAD_LETTER, DUPLICATE, SentFile
 from frontdoor.simulator.town.telling import Contact
 
+TECHNICAL_IDS = "technical_ids_reissued"
 Rules = Sequence[tuple[str, str]]
 # No record of a visit is spoiled: what is late or lacks a worker there is the town's own doing.
 OF_RECORDS = tuple(name for name, defect in RECORD.items() if {*defect.rules} - {"visit"})
@@ -39,7 +41,6 @@ class Spoiling:
         self._of_files = [name for name in shares if name in FILE]
         self._coming_again: list[SentFile] = []
         self._last: dict[tuple[str, str], SentFile] = {}
-        self._silent_until: dict[tuple[str, str], date] = {}
         self._known: set[tuple[str, str, str]] = set()
 
     def of_contact(self, contact: Contact, record: Record, wrong: Rules) -> list[tuple[Record, Rules]]:
@@ -68,13 +69,18 @@ class Spoiling:
         chance = stream(self._seed, "late batch", contact.contact_no)
         (late,) = DELIVERY["late_batch"].records([record], contact.feed, chance) or [record]
         others = [each for each in wrong if each[0] != "told_late"]
-        return [(late, [*others, *(("late_batch", rule) for rule in rules_of_late(late))])]
+        return [(late, [*others, *(("late_batch", rule) for rule in rules_of_late(late) or ("",))])]
+
+    def is_silent(self, agency: str, feed: str, on: date) -> bool:
+        """Whether nothing comes from a sender on a morning: for some days from the one on which it falls silent."""
+        mornings = (on - timedelta(days=days) for days in range(DAYS_OF_SILENCE))
+        return any(self._draws("silence", agency, feed, morning) for morning in mornings)
 
     def come_again(self, agency: str, feed: str, on: date, before: Sequence[Record]) -> list[Record] | None:
         """The records of the sender's file before, should they come again under new technical ids."""
-        if not before or not self._draws("technical_ids_reissued", agency, on):
+        if not before or not self._draws(TECHNICAL_IDS, agency, on):
             return None
-        return DELIVERY["technical_ids_reissued"].records([*before], feed, stream(self._seed, "ids", agency, on))
+        return DELIVERY[TECHNICAL_IDS].records([*before], feed, stream(self._seed, "ids", agency, on))
 
     def of_morning(self, on: date, files: Iterable[SentFile]) -> Iterator[SentFile]:
         """Yield what really lands on a morning, of these files and of those that come again."""
@@ -82,8 +88,8 @@ class Spoiling:
         self._coming_again = [each for each in self._coming_again if each.landed_at.date() > on]
         for sent in [*self._of_files_alone(on, files), *coming]:
             bytes_of_sender = (sent.agency, sent.feed, sent.sha256)
-            if sent.is_withheld:
-                yield sent
+            if self.is_silent(sent.agency, sent.feed, on):
+                yield replace(sent, content=b"", defect="silence", told_by=(), is_withheld=True)
             elif sent.content and bytes_of_sender in self._known:
                 yield replace(sent, told=(), told_by=(DUPLICATE,))
             else:
@@ -92,16 +98,10 @@ class Spoiling:
 
     def _of_files_alone(self, on: date, files: Iterable[SentFile]) -> Iterator[SentFile]:
         for sent in files:
-            sender = (sent.agency, sent.feed)
-            if self._draws("silence", *sender, on):
-                self._silent_until[sender] = max(
-                    on + timedelta(days=DAYS_OF_SILENCE), self._silent_until.get(sender, on)
-                )
-            if on < self._silent_until.get(sender, on):
-                yield replace(sent, content=b"", told=(), defect="silence", is_withheld=True)
+            if self.is_silent(sent.agency, sent.feed, on):
+                yield sent
                 continue
-            made = self._of_deliveries(on, self._of_file(on, sent))
-            self._last[sender] = made
+            self._last[sent.agency, sent.feed] = made = self._of_deliveries(on, self._of_file(on, sent))
             yield made
 
     def _of_file(self, on: date, sent: SentFile) -> SentFile:

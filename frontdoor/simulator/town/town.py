@@ -10,7 +10,9 @@ from frontdoor.simulator.town.calendar import Calendar, office_time
 from frontdoor.simulator.town.casework import LOOKED_AFTER_DAYS, Casework, Day
 from frontdoor.simulator.town.chance import stream
 from frontdoor.simulator.town.people import Child
+from frontdoor.simulator.town.post import Post
 from frontdoor.simulator.town.scenario import Scenario
+from frontdoor.simulator.town.spoiling import Spoiling
 from frontdoor.simulator.town.telling import Telling
 from frontdoor.simulator.town.visiting import Visiting
 
@@ -21,8 +23,19 @@ STOCK_BEGAN_DAYS = 400
 class Town:
     """A town of so many children, lived from one day to another (inclusive). The same arguments give the same life."""
 
-    def __init__(self, scenario: Scenario, date_from: date, date_to: date, children: int, seed: int) -> None:
-        """People the town, and give it a past. Raises ValueError where the days or the children make no town."""
+    def __init__(
+        self,
+        scenario: Scenario,
+        date_from: date,
+        date_to: date,
+        children: int,
+        seed: int,
+        spoiling: Spoiling | None = None,
+    ) -> None:
+        """People the town, and give it a past. `spoiling`: what goes wrong with its post.
+
+        Raises ValueError where the days or the children make no town.
+        """
         if date_to < date_from or children < 1:
             raise ValueError("a town needs at least one child, and a last day that is not before the first")
         self.scenario, self.seed = scenario, seed
@@ -31,7 +44,8 @@ class Town:
         self.homes = list(people.households(seed, children, date_from))
         self.visiting = Visiting(scenario, self.calendar, seed, children, date_from)
         self.telling = Telling(scenario, self.calendar, seed, self.homes)
-        self.casework = Casework(scenario, self.calendar, seed, self.visiting, self.telling, children)
+        self.post = Post(self.calendar, spoiling)
+        self.casework = Casework(scenario, self.calendar, seed, self.visiting, self.telling, self.post)
         self._children = children
         self._past = Day(date_from - timedelta(days=1))
         self._have_a_past()

@@ -5,6 +5,7 @@ known_as                            what an agency holds of a child that is not 
 contacts                            what was told to the front door, by whom, when, how well; also what no feed carries
 files, records, defects             every file with its records; each defect with the record it sits in and the rule
                                     that must find it (none: no rule sees it)
+withheld                            the records of the files that never came, as `records` has those of the others
 file_defects                        each defect of a whole file, and the rule or the other way that tells of it
 visit_gaps                          by week: children under a standard, and those not seen within it, as the last list
                                     that came in time shows them
@@ -87,16 +88,17 @@ class Truth:
         """Write what is in a file, and what is wrong in it."""
         for way in (sent.told_by or ("",)) if sent.defect else ():
             self._write("file_defects", FILE_DEFECTS, (sent.defect, sent.path, way))
+        for told in sent.told:
+            number = told.contact.contact_no if told.contact else ""
+            table = "withheld" if sent.is_withheld else "records"
+            self._write(table, RECORDS, (sent.path, told.record_no, told.reference, told.child_id, number))
+            for defect, rule in told.defects:
+                self._write("defects", DEFECTS, (defect, sent.path, told.record_no, rule))
         if sent.is_withheld:
             return
         landed = sent.landed_at.astimezone(UTC).isoformat()
         size = (len(sent.told), len(sent.content), sent.sha256)
         self._write("files", FILES, (sent.path, sent.agency, sent.feed, sent.lands_as, landed, *size))
-        for told in sent.told:
-            number = told.contact.contact_no if told.contact else ""
-            self._write("records", RECORDS, (sent.path, told.record_no, told.reference, told.child_id, number))
-            for defect, rule in told.defects:
-                self._write("defects", DEFECTS, (defect, sent.path, told.record_no, rule))
 
     def visit_gaps(self, week_start: date, list_of: date) -> None:
         """Write how many children are not seen when a week is over, as the list of a morning shows them."""
