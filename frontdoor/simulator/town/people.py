@@ -23,6 +23,15 @@ NEVER_BORN = (1, 1)
 TWINS = 0.03
 # Without a factor of ten: every number below a million comes once.
 SPREAD = 370_001
+# By agency: the letter and the step of its own numbers for children, each as `SPREAD`; no two agencies share a number.
+NUMBERS = {
+    "wearside_police": ("N", 270_131),
+    "wearside_partnership": ("G", 918_307),
+    "wearside_health": ("P", 530_017),
+    "wearside_schools": ("S", 711_089),
+    "wearside_housing": ("B", 463_453),
+    "wearside_council": ("K", 829_399),
+}
 TEAMS = ("locality_north", "locality_south", "locality_coast")
 ASSESSMENT_TEAMS = ("assessment_east", "assessment_west")
 # The front door's own, managers, fostering: they hold no cases.
@@ -111,6 +120,11 @@ def households(seed: int, children: int, on: date) -> Iterator[Household]:
             yield home
 
 
+def number_at(agency: str, child: Child) -> str:
+    """What an agency calls a child: nothing in it tells what another calls the same one."""
+    return _numbered(agency, int(child.child_id[1:]))
+
+
 def workers(seed: int, team: str, count: int, on: date) -> Iterator[Worker]:
     """Yield the staff of a team on the first day."""
     chance = stream(seed, "team", team)
@@ -154,8 +168,13 @@ def _child(chance: Chance, number: int, home: Household, dob: date, nhs_number: 
         chance.one_of(ETHNICITY),
         nhs_number,
         invented.upn(chance),
-        f"K{number:06d}",
+        _numbered("wearside_council", number),
     )
+
+
+def _numbered(agency: str, number: int) -> str:
+    letter, step = NUMBERS[agency]
+    return f"{letter}{number * step % 10**6:06d}"
 
 
 def _nhs_numbers() -> Iterator[str]:

@@ -22,6 +22,8 @@ TIMES = {
     "wearside_housing": (time(8, 10), True),
     COUNCIL: (time(5, 30), False),
 }
+# Who tells of children, under numbers of their own.
+SENDERS = tuple(agency for agency in TIMES if agency != COUNCIL)
 
 
 class Post:

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from frontdoor.simulator import good
 from frontdoor.simulator.good import Record
 from frontdoor.simulator.town.chance import Chance
-from frontdoor.simulator.town.people import Child
+from frontdoor.simulator.town.people import number_at
 from frontdoor.simulator.town.plans import STANDARDS, UNALLOCATED, Plan, Visit
 from frontdoor.simulator.town.telling import ELEMENTS, Contact, on_the_clock
 
@@ -67,7 +67,7 @@ def _notice(contact: Contact, chance: Chance) -> Record:
     kind = {"domestic_abuse": "domestic", "criminal_exploitation": "exploitation"}.get(contact.harm, "child")
     return (
         record
-        | _child(contact.child, contact.happened_at.date(), "N")
+        | _child(contact, contact.happened_at.date())
         | {
             "notification_ref": f"WP-{contact.incident_no}",
             "incident_ref": f"INC-{contact.incident_no}",
@@ -96,7 +96,7 @@ def _referral(contact: Contact, chance: Chance, agency_kind: str) -> Record:
         record["sender_service"] = home.school
     return (
         record
-        | _child(contact.child, happened.date(), "P")
+        | _child(contact, happened.date())
         | {
             "contact_reference": f"{contact.source[0].upper()}-{contact.contact_no}",
             "source_code": SOURCE_CODES[contact.source],
@@ -112,11 +112,12 @@ def _referral(contact: Contact, chance: Chance, agency_kind: str) -> Record:
     )
 
 
-def _child(child: Child, on: date, mark: str) -> Record:
+def _child(contact: Contact, on: date) -> Record:
+    child = contact.child
     home, age = child.household, child.age_on(on)
     others = [each for each in home.children if each is not child and each.dob < on and each.age_on(on) < 18]
     return {
-        "child_ref": f"{mark}{child.child_id[1:]}",
+        "child_ref": number_at(contact.agency, child) if contact.agency else "",
         "forename": child.forename,
         "surname": child.surname,
         "dob": child.dob,

@@ -7,9 +7,10 @@ from datetime import date, timedelta
 
 from frontdoor.simulator.town import people
 from frontdoor.simulator.town.calendar import Calendar, office_time
-from frontdoor.simulator.town.casework import LOOKED_AFTER_DAYS, Casework, Day
+from frontdoor.simulator.town.casework import LOOKED_AFTER_DAYS, Casework, Day, Row
 from frontdoor.simulator.town.chance import stream
 from frontdoor.simulator.town.people import Child
+from frontdoor.simulator.town.plans import Plan, Visit
 from frontdoor.simulator.town.post import Post
 from frontdoor.simulator.town.scenario import Scenario
 from frontdoor.simulator.town.spoiling import Spoiling
@@ -61,16 +62,8 @@ class Town:
                 day.contacts.append(contact)
                 self.casework.receive(day, contact)
             self.casework.work(day)
-            for plan, visit in self.visiting.of_day(on):
-                if visit.made_at:
-                    day.rows["visits"].append(
-                        {
-                            "visit_no": visit.visit_no,
-                            "on": on,
-                            "child_id": plan.child.council_id,
-                            "is_seen": visit.is_seen,
-                        }
-                    )
+            day.rows["visits"] += [_visit(*made) for made in self.visiting.of_day(on)]
+            self._tell_moves(day)
             if on.day == 1:
                 self._look_at_quality(day)
             yield day
@@ -107,8 +100,17 @@ class Town:
                 if child is not None and self.visiting.plan_of(child) is None:
                     began = max(on - timedelta(days=chance.randrange(1, STOCK_BEGAN_DAYS)), child.dob)
                     self.casework.begin_with(self._past, child, kind, chance.days(ahead[kind]), began)
+        self._past.rows["visits"] += [_visit(plan, visit) for plan, visit in self.visiting.made()]
+        self._tell_moves(self._past)
         for _ in range(round(referrals) if known else 0):
             self.casework.remember(chance.choice(known), on - timedelta(days=chance.randrange(1, 365)))
+
+    def _tell_moves(self, day: Day) -> None:
+        """Write which children got, changed or lost their worker."""
+        for on, plan, why, before, after in self.visiting.allocation.moves():
+            row: Row = {"on": on, "plan_no": plan.plan_no, "child_id": plan.child.council_id, "team": plan.team}
+            row |= {"why": why, "worker_id_before": before.worker_id if before else ""}
+            day.rows["allocations"].append(row | {"worker_id": after.worker_id if after else ""})
 
     def _look_at_quality(self, day: Day) -> None:
         """Once a month: supervision, audits and moderation, the committee's pack, what others found, the staff."""
@@ -143,3 +145,10 @@ class Town:
             day.rows["removals"].append({"on": on, "decided_at": office_time(chance, on), "options_recorded": has})
         for table, rows in self.visiting.workforce.of_month(on).items():
             day.rows[table] += rows
+
+
+def _visit(plan: Plan, visit: Visit) -> Row:
+    assert visit.made_at is not None
+    row: Row = {"visit_no": visit.visit_no, "on": visit.made_at.date(), "child_id": plan.child.council_id}
+    row |= {"plan": plan.kind, "worker_id": visit.worker_id, "made_at": visit.made_at, "ended_at": visit.ended_at}
+    return row | {"recorded_at": visit.recorded_at, "is_seen": visit.is_seen}

@@ -1,14 +1,14 @@
 """What is true of a town, as CSV: people, what happened, what was decided, which record says what, what is wrong in it.
 
-children, households, workers       who there is
+children, households, workers       who there is; a child's number at each agency
 known_as                            what an agency holds of a child that is not so, and never mends
 contacts                            what was told to the front door, by whom, when, how well; also what no feed carries
 files, records, defects             every file with its records; each defect with the record it sits in and the rule
                                     that must find it (none: no rule sees it)
 withheld                            the records of the files that never came, as `records` has those of the others
 file_defects                        each defect of a whole file, and the rule or the other way that tells of it
-visit_gaps                          by week: children under a standard, and those not seen within it, as the last list
-                                    that came in time shows them
+visit_gaps                          by week: children under a standard, and those not seen within it, as the case system
+                                    knows them when it makes the last list that can come in time, also where none comes
 casework/<table>                    every row of the case system
 """
 
@@ -23,6 +23,8 @@ from typing import IO, Any
 from frontdoor.simulator.town import records
 from frontdoor.simulator.town.casework import Day
 from frontdoor.simulator.town.known_as import KnownAs
+from frontdoor.simulator.town.people import number_at
+from frontdoor.simulator.town.post import SENDERS
 from frontdoor.simulator.town.sent import SentFile
 from frontdoor.simulator.town.telling import Contact
 from frontdoor.simulator.town.town import Town
@@ -35,6 +37,12 @@ CONTACTS = (
     *("contact_no", "child_id", "source", "agency", "happened_at", "known_at", "sent_at", "harm", "grade", "red_fact"),
     *("has_fact", "left_out", "agreement", "was_right", "is_late_recognition"),
 )
+HOUSEHOLDS = (
+    *("household_id", "surname", "address", "postcode", "adult", "relation", "other_adult", "school", "surgery"),
+    *("team", "trouble"),
+)
+OF_CHILD = ("forename", "surname", "dob", "sex", "ethnicity", "nhs_number", "upn", "council_id")
+CHILDREN = ("child_id", "household_id", *OF_CHILD, *(f"number_at_{agency}" for agency in SENDERS))
 VISIT_GAPS = ("week_start", "team", "children", "not_seen")
 
 
@@ -55,13 +63,12 @@ class Truth:
 
     def people(self) -> None:
         """Write who lives in the town."""
-        homes = ("household_id", "surname", "address", "postcode", "team")
         for home in self._town.homes:
-            self._write("households", homes, [getattr(home, name) for name in homes])
+            self._write("households", HOUSEHOLDS, [getattr(home, name) for name in HOUSEHOLDS])
             for child in home.children:
-                about = (child.child_id, home.household_id, child.forename, child.surname, child.dob, child.sex)
-                numbers = (child.nhs_number, child.upn, child.council_id)
-                self._write("children", CHILDREN, [*about, *numbers])
+                of_child = [getattr(child, name) for name in OF_CHILD]
+                numbers = [number_at(agency, child) for agency in SENDERS]
+                self._write("children", CHILDREN, [child.child_id, home.household_id, *of_child, *numbers])
 
     def staff(self) -> None:
         """Write who worked, once the last day is over."""
@@ -101,7 +108,7 @@ class Truth:
         self._write("files", FILES, (sent.path, sent.agency, sent.feed, sent.lands_as, landed, *size))
 
     def visit_gaps(self, week_start: date, list_of: date) -> None:
-        """Write how many children are not seen when a week is over, as the list of a morning shows them."""
+        """Write how many children are not seen when a week is over, as the list made for a morning shows them."""
         visiting, known_before = self._town.visiting, datetime.combine(list_of, datetime.min.time())
         sunday = week_start + timedelta(days=6)
         counts: dict[str, list[int]] = {}
@@ -132,9 +139,6 @@ class Truth:
         if known != header:
             raise ValueError(f"{table} has rows of two shapes")
         writer.writerow(cells)
-
-
-CHILDREN = (*("child_id", "household_id", "forename", "surname", "dob", "sex", "nhs_number", "upn", "council_id"),)
 
 
 def _contact(contact: Contact) -> list[Any]:

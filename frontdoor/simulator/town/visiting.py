@@ -19,7 +19,9 @@ from frontdoor.simulator.town.scenario import Scenario
 from frontdoor.simulator.town.workforce import Workforce
 
 CP_WORKING_DAYS, WEEK = 10, 5
-SLOT_MINUTES, FIRST_HOUR = 75, 9
+SLOT_MINUTES, FIRST_HOUR, LAST_HOUR = 75, 9, 20
+# Visits a worker made on a day before the first one.
+MOST_BEFORE = 8
 
 
 class Visiting:
@@ -56,16 +58,20 @@ class Visiting:
         self._plan_visit(plan, self._seen_on(plan) or plan.started_on, on)
         return plan
 
+    def made(self) -> Iterator[tuple[Plan, Visit]]:
+        """Yield every visit that was made so far."""
+        yield from ((plan, visit) for plan in self.plans for visit in plan.visits if visit.made_at)
+
     def _saw_before(self, plan: Plan, chance: Chance) -> None:
-        """Have the child of a plan that began earlier seen shortly before the first day."""
-        self._visits += 1
+        """Have the child of a plan that began earlier seen shortly before the first day, if its worker has the time."""
         assert plan.worker is not None
         on = self._calendar.before(plan.told_from - timedelta(days=chance.randrange(1, STANDARDS[plan.kind][2][0])))
-        self._busy[plan.worker.worker_id, on] += 1
-        slot = self._busy[plan.worker.worker_id, on] - 1
-        made = datetime.combine(on, time(FIRST_HOUR)) + timedelta(minutes=SLOT_MINUTES * (slot % 8))
-        if slot > 7:
+        slot = self._busy[plan.worker.worker_id, on]
+        if slot >= MOST_BEFORE:
             return
+        self._busy[plan.worker.worker_id, on] += 1
+        self._visits += 1
+        made = datetime.combine(on, time(FIRST_HOUR)) + timedelta(minutes=SLOT_MINUTES * slot)
         visit = Visit(self._visits, self.due_on(plan, on), datetime.combine(on - timedelta(days=9), time(16, 30)), on)
         visit.made_at, visit.ended_at = made, made + timedelta(minutes=30 + chance.randrange(30))
         visit.recorded_at, visit.is_seen = made + timedelta(hours=2), True
@@ -83,15 +89,15 @@ class Visiting:
         self.allocation.end(plan)
 
     def of_day(self, day: date) -> Iterator[tuple[Plan, Visit]]:
-        """Make the visits of a day; yield them."""
+        """Make the visits of a day; yield those that were made."""
         self.allocation.of_day(day)
         for plan in self._ahead.pop(day, []):
             if plan.ended_on is not None:
                 continue
             if plan.worker is None:
                 self._put_off(plan, plan.visits[-1], self._calendar.after(day, WEEK))
-            else:
-                yield plan, self._make(plan, plan.visits[-1], day)
+            elif (made := self._make(plan, plan.visits[-1], day)) is not None:
+                yield plan, made
 
     def due_on(self, plan: Plan, counted_from: date) -> date:
         """By which day a child must be seen again."""
@@ -123,23 +129,20 @@ class Visiting:
         plan.visits.append(Visit(self._visits, due, set_at, on))
         self._ahead[on].append(plan)
 
-    def _make(self, plan: Plan, visit: Visit, day: date) -> Visit:
+    def _make(self, plan: Plan, visit: Visit, day: date) -> Visit | None:
         assert plan.worker is not None
         chance = self._chance("made", visit.visit_no)
         slot = self._busy[plan.worker.worker_id, day]
-        self._busy[plan.worker.worker_id, day] += 1
-        visit.made_at = datetime.combine(day, time(FIRST_HOUR)) + timedelta(minutes=SLOT_MINUTES * slot)
-        if visit.made_at.date() != day or visit.made_at.hour > 20:
+        made_at = datetime.combine(day, time(FIRST_HOUR)) + timedelta(minutes=SLOT_MINUTES * slot)
+        if made_at.date() != day or made_at.hour > LAST_HOUR:
             # More than a day holds: another day.
-            self._busy[plan.worker.worker_id, day] -= 1
-            visit.made_at = None
             self._put_off(plan, visit, self._calendar.after(day, 1))
-            return visit
+            return None
+        self._busy[plan.worker.worker_id, day] += 1
+        visit.made_at = made_at
         visit.is_seen = not chance.happens(self._scenario.value("not_seen_share", day))
-        visit.ended_at = visit.made_at + timedelta(minutes=30 + chance.randrange(30))
-        visit.recorded_at = min(
-            visit.made_at + timedelta(hours=chance.randrange(2, 8)), datetime.combine(day, time(23, 30))
-        )
+        visit.ended_at = made_at + timedelta(minutes=30 + chance.randrange(30))
+        visit.recorded_at = min(made_at + timedelta(hours=chance.randrange(2, 8)), datetime.combine(day, time(23, 30)))
         visit.worker_id, visit.worker_role = plan.worker.worker_id, plan.worker.role
         self._plan_visit(plan, self._seen_on(plan) or plan.started_on, day)
         return visit
