@@ -16,7 +16,7 @@ from frontdoor.cli.shared import add_json
 
 if TYPE_CHECKING:
     from frontdoor.settings import Settings
-    from frontdoor.simulator.town.casework import Day
+    from frontdoor.simulator.town.day import Day
     from frontdoor.simulator.town.sent import SentFile
 
 

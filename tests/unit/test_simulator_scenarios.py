@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date
+from math import sqrt
+from typing import Any
 
 import pytest
 
 from frontdoor.simulator.town import scenario as scenarios
+from frontdoor.simulator.town.day import Day
 from frontdoor.simulator.town.people import TEAMS
 from frontdoor.simulator.town.town import Town
 
@@ -26,10 +29,10 @@ def waiting_by_month(town: Town) -> dict[date, tuple[float, float]]:
 
 @pytest.mark.parametrize("children", [1_500, 6_000])
 def test_as_many_children_have_no_worker_as_the_scenario_says(children: int) -> None:
-    """Each day a whole number of children a team: in a small town of some thirty."""
+    """Each day a whole number of children a team: in a small town half a child of ten."""
     told = waiting_by_month(Town(scenarios.load("q19"), date(2018, 9, 1), date(2019, 1, 31), children, 1))
     assert told.pop(date(2018, 9, 1))[0] == 0
-    assert all(share == pytest.approx(0.25, abs=0.02 if children < 2_000 else 0.005) for share, _ in told.values()), (
+    assert all(share == pytest.approx(0.25, abs=0.03 if children < 2_000 else 0.005) for share, _ in told.values()), (
         told
     )
 
@@ -55,3 +58,45 @@ def test_a_child_without_a_worker_gets_one_and_nobody_visits_meanwhile() -> None
             elif plan.ended_on is None and (days := waits.pop(plan.plan_no, 0)):
                 spells.append(days)
     assert len(spells) > 100 and max(spells) <= 80 and sum(spells) / len(spells) == pytest.approx(40, abs=12)
+
+
+@pytest.fixture(scope="module")
+def year() -> tuple[Town, list[Day]]:
+    """A town in which nothing changes, of a sixth of Sunderland."""
+    town = Town(scenarios.load("steady"), date(2018, 4, 1), date(2019, 3, 31), 9_000, 4)
+    return town, list(town.days())
+
+
+def rows_of(days: list[Day], table: str) -> list[dict[str, Any]]:
+    return [row for day in days for row in day.rows.get(table, [])]
+
+
+def test_reviews_of_the_plans_that_run_at_first_are_spread(year: tuple[Town, list[Day]]) -> None:
+    due = Counter(row["due_on"] for row in rows_of(year[1], "reviews") if row["due_on"] < date(2018, 10, 1))
+    assert sum(due.values()) > 50 and max(due.values()) <= 6
+
+
+def test_removals_name_a_child_and_come_at_any_hour_of_any_day(year: tuple[Town, list[Day]]) -> None:
+    removals = rows_of(year[1], "removals")
+    begun = {(row["child_id"], row["started_on"]) for row in rows_of(year[1], "plans") if row["plan"] == "cla"}
+    assert len(removals) > 15
+    assert {(row["child_id"], row["decided_at"].date()) for row in removals} <= begun
+    assert len({row["decided_at"].day for row in removals}) > 8
+    assert any(not 9 <= row["decided_at"].hour < 17 for row in removals)
+    assert any(row["decided_at"].isoweekday() > 5 for row in removals)
+
+
+def test_weaknesses_and_removals_are_as_many_as_the_town_is_large(year: tuple[Town, list[Day]]) -> None:
+    """Three standard errors of a count."""
+    small = Town(scenarios.load("steady"), date(2018, 4, 1), date(2019, 3, 31), 900, 4)
+    few = list(small.days())
+    for days, children in ((year[1], 9_000), (few, 900)):
+        expected = small.scenario.value("weaknesses_per_10000", small.date_from) * children / 10_000
+        assert len(rows_of(days, "weaknesses")) == pytest.approx(expected, abs=3 * sqrt(expected))
+    assert len(rows_of(few, "removals")) < len(rows_of(year[1], "removals")) / 3
+
+
+def test_only_what_was_moderated_was_found_right_or_wrong(year: tuple[Town, list[Day]]) -> None:
+    audits = rows_of(year[1], "audits")
+    assert {row["moderation_agrees"] for row in audits if row["is_moderated"]} == {True, False}
+    assert {row["moderation_agrees"] for row in audits if not row["is_moderated"]} == {""}

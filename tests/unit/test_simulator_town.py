@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from frontdoor.contract import load_house
 from frontdoor.simulator.defects import RECORD
 from frontdoor.simulator.town import scenario as scenarios
-from frontdoor.simulator.town.casework import Day
 from frontdoor.simulator.town.chance import Chance, stream
+from frontdoor.simulator.town.day import Day
 from frontdoor.simulator.town.known_as import DIFFERENCES, known_as
 from frontdoor.simulator.town.simulate import landed, simulate
 from frontdoor.simulator.town.spoiling import ALL
@@ -85,7 +85,7 @@ def test_no_child_is_impossible(seed: int, name: str) -> None:
             rows[table] += found
     for table in rows:
         assert all(born[row["child_id"]] <= row["on"] for row in rows[table] if "child_id" in row), table
-    assert all(on > town.date_to for on in town.casework.agenda_days()), "a day's work was left undone"
+    assert all(on > town.date_to for on in town.agenda.days()), "a day's work was left undone"
     conferred = {row["child_id"] for row in rows["conferences"] if row["is_plan"]}
     since = [row for row in rows["plans"] if row["plan"] == "cp" and row["on"] >= town.date_from]
     assert all(row["child_id"] in conferred for row in since), "a protection plan without a conference"

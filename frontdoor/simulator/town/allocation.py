@@ -100,7 +100,7 @@ class Allocation:
 
     def _wait(self, plan: Plan, day: date, why: str) -> None:
         longest = 2 * int(self._scenario.value("unallocated_days", day))
-        days = stream(self._seed, "waits", plan.plan_no, day).randrange(1, longest)
+        days = stream(self._seed, "waits", plan.name, day).randrange(1, longest)
         self._waiting[plan.team][plan.plan_no] = day + timedelta(days=days)
         self._move(plan, day, why, None)
 

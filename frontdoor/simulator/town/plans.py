@@ -45,3 +45,8 @@ class Plan:
     worker: Worker | None = None
     ended_on: date | None = None
     visits: list[Visit] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Of the streams of chance that it has; other than its number it is the same, whatever else happened before."""
+        return f"{self.child.child_id}:{self.told_from}"

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from frontdoor.contract import AgencyFeed, House
 from frontdoor.simulator.good import Record
 from frontdoor.simulator.town import records
-from frontdoor.simulator.town.casework import Day
 from frontdoor.simulator.town.chance import stream
+from frontdoor.simulator.town.day import Day
 from frontdoor.simulator.town.known_as import KnownAs, known_as
 from frontdoor.simulator.town.post import COUNCIL, TIMES
 from frontdoor.simulator.town.sent import SentFile, Told
@@ -99,7 +99,7 @@ class Sending:
         self._sent_later[agency] = [each for each in held if each.record["sent_at"].date() >= lands]
         kind, is_silent = self.house.agencies[agency].kind, self._spoiling.is_silent(agency, feed, lands)
         for contact in contacts:
-            record = records.of_contact(contact, stream(self.town.seed, "record", contact.contact_no), kind)
+            record = records.of_contact(contact, stream(self.town.seed, "record", contact.name), kind)
             known = self._as_known(agency, contact)
             record = known.on(record) if known else record
             spoiled = self._spoiling.of_contact(contact, record, records.rules_of(contact))

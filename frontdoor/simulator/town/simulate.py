@@ -15,7 +15,7 @@ from pathlib import Path
 
 from frontdoor.contract import House
 from frontdoor.simulator.town import scenario as scenarios
-from frontdoor.simulator.town.casework import Day
+from frontdoor.simulator.town.day import Day
 from frontdoor.simulator.town.post import COUNCIL, TIMES
 from frontdoor.simulator.town.sending import Sending
 from frontdoor.simulator.town.sent import SentFile

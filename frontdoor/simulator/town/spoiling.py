@@ -48,10 +48,10 @@ class Spoiling:
         if self.leaves_on(contact) != contact.sent_at.date():
             return self._late(contact, record, wrong)
         for name in self._of_records if not wrong else ():
-            if not self._draws(name, contact.contact_no):
+            if not self._draws(name, contact.name):
                 continue
             defect = RECORD[name]
-            made = defect.change(record, contact.feed, stream(self._seed, name, "of", contact.contact_no))
+            made = defect.change(record, contact.feed, stream(self._seed, name, "of", contact.name))
             if made is not None:
                 rules: Rules = [(name, rule) for rule in defect.rules[contact.feed] or ("",)]
                 return [*((each, [] if defect.only_last else rules) for each in made[:-1]), (made[-1], rules)]
@@ -66,7 +66,7 @@ class Spoiling:
         return monday if self._draws("late_batch", contact.agency, monday) else day
 
     def _late(self, contact: Contact, record: Record, wrong: Rules) -> list[tuple[Record, Rules]]:
-        chance = stream(self._seed, "late batch", contact.contact_no)
+        chance = stream(self._seed, "late batch", contact.name)
         (late,) = DELIVERY["late_batch"].records([record], contact.feed, chance) or [record]
         others = [each for each in wrong if each[0] != "told_late"]
         return [(late, [*others, *(("late_batch", rule) for rule in rules_of_late(late) or ("",))])]

@@ -43,9 +43,13 @@ CLOCKS_CHANGE_HOURS = (1, 2)
 
 @dataclass(slots=True)
 class Contact:
-    """One child in one contact, as it was told. Times are those of the clock on the wall."""
+    """One child in one contact, as it was told. Times are those of the clock on the wall.
+
+    `name`: of the streams of chance that it has; other than its number it is the same, whatever else happened before.
+    """
 
     contact_no: int
+    name: str
     child: Child
     source: str
     agency: str | None
@@ -87,115 +91,115 @@ class Telling:
         """Yield what happened on a day. `came_before`: children referred within a year, some of whom come again."""
         chance, value = stream(self._seed, "telling", day), self._scenario.value
         of_year = month_index(day) / 365 * self._children / 10_000
-        back = value("back_within_year_share", day)
         weekend = 1.15 if day.isoweekday() > 5 else 0.94
-        for _ in range(chance.count(value("police_per_10000", day) * of_year * weekend / self._notified)):
-            if came_before and chance.happens(back):
-                yield from self._incident(chance, day, chance.choice(came_before).household)
-            else:
-                yield from self._incident(chance, day, self._home(chance))
+        for number in range(chance.count(value("police_per_10000", day) * of_year * weekend / self._notified)):
+            yield from self._incident(day, f"{day}:police:{number}", came_before)
         if self._calendar.is_working(day):
             # All of a week's in its five days.
-            for _ in range(chance.count(value("partners_per_10000", day) * of_year * 365 / 253)):
-                again = chance.choice(came_before) if came_before and chance.happens(back) else None
-                yield from self._contact(chance, day, again)
+            for number in range(chance.count(value("partners_per_10000", day) * of_year * 365 / 253)):
+                yield from self._contact(day, f"{day}:partners:{number}", came_before)
 
-    def urgent(self, chance: Chance, day: date, child: Child) -> Contact:
+    def urgent(self, day: date, child: Child) -> Contact:
         """A child whose earlier contact was closed, in serious trouble now: the police tell of it."""
         self._incidents += 1
-        return self._notice(chance, day, child, is_late_recognition=True)
+        name = f"{day}:urgent:{child.child_id}"
+        happened = datetime.combine(day, time(12, stream(self._seed, "urgent", name).randrange(60)))
+        return self._notice(name, child, happened, happened + timedelta(minutes=15), is_late_recognition=True)
 
     def _home(self, chance: Chance) -> Household:
         at = bisect_right(self._sums, chance.random() * self._sums[-1])
         return self._homes[min(at, len(self._homes) - 1)]
 
-    def _incident(self, chance: Chance, day: date, home: Household) -> Iterator[Contact]:
+    def _again(self, chance: Chance, day: date, came_before: Sequence[Child]) -> Child | None:
+        """A child who was referred within a year and of whom is told again."""
+        is_again = chance.happens(self._scenario.value("back_within_year_share", day))
+        return chance.choice(came_before) if is_again and came_before else None
+
+    def _incident(self, day: date, name: str, came_before: Sequence[Child]) -> Iterator[Contact]:
         self._incidents += 1
+        chance = stream(self._seed, "incident", name)
         happened = on_the_clock(datetime.combine(day, time(chance.randrange(24), chance.randrange(60))))
         known = on_the_clock(happened + timedelta(minutes=chance.randrange(5, 50)))
-        for child in home.children:
+        again = self._again(chance, day, came_before)
+        home = again.household if again else self._home(chance)
+        for number, child in enumerate(home.children):
             if _is_child(child, day):
-                yield self._notice(chance, day, child, happened, known)
+                yield self._notice(f"{name}:{number}", child, happened, known)
 
     def _notice(
-        self,
-        chance: Chance,
-        day: date,
-        child: Child,
-        happened: datetime | None = None,
-        known: datetime | None = None,
-        *,
-        is_late_recognition: bool = False,
+        self, name: str, child: Child, happened: datetime, known: datetime, *, is_late_recognition: bool = False
     ) -> Contact:
-        value = self._scenario.value
-        happened = happened or datetime.combine(day, time(12, chance.randrange(60)))
-        known = known or happened + timedelta(minutes=15)
-        hours = 25 + chance.randrange(45) if chance.happens(value("police_late_share", day)) else 0
-        minutes = hours * 60 or min(20 + int(chance.random() * 120 * value("police_delay_hours", day)), 23 * 60)
-        is_red = is_late_recognition or chance.happens(value("red_facts_share", day))
+        value, chance, day = self._scenario.value, stream(self._seed, "notice", name), happened.date()
+        # Each is drawn, whatever the others are: a share that changes moves only what it is of.
+        is_late, late = chance.happens(value("police_late_share", day)), 60 * (25 + chance.randrange(45))
+        in_time = min(20 + int(chance.random() * 120 * value("police_delay_hours", day)), 23 * 60)
+        is_red = chance.happens(value("red_facts_share", day)) or is_late_recognition
+        red_fact = chance.choice(RED_FACTS)
         harm = chance.one_of(POLICE_HARM)
         if harm == "criminal_exploitation" and child.age_on(day) < EXPLOITED_FROM:
             harm = "neglect"
-        has_fact = is_red or child.age_on(day) < 1
-        if has_fact:
-            grade = "green" if chance.happens(value("low_grade_share", day)) else chance.choice(("red", "red", "amber"))
-        else:
-            grade = (
-                "red" if chance.happens(value("high_grade_share", day)) else chance.choice(("amber", "green", "green"))
-            )
         return Contact(
-            self._next(),
-            child,
-            "police",
-            "wearside_partnership" if chance.happens(value("partnership_share", day)) else "wearside_police",
-            self._incidents,
-            happened,
-            known,
-            on_the_clock(known + timedelta(minutes=minutes)),
-            harm,
-            grade,
-            chance.choice(RED_FACTS) if is_red else None,
-            self._left_out(chance, "police", value("police_missing_share", day)),
-            "given" if chance.happens(0.4) else "not_sought",
-            not chance.happens(value("told_wrong_share", day)),
-            is_late_recognition,
+            contact_no=self._next(),
+            name=name,
+            child=child,
+            source="police",
+            agency="wearside_partnership" if chance.happens(value("partnership_share", day)) else "wearside_police",
+            incident_no=self._incidents,
+            happened_at=happened,
+            known_at=known,
+            sent_at=on_the_clock(known + timedelta(minutes=late if is_late else in_time)),
+            harm=harm,
+            grade=self._grade(chance, day, has_fact=is_red or child.age_on(day) < 1),
+            red_fact=red_fact if is_red else None,
+            left_out=self._left_out(chance, "police", value("police_missing_share", day)),
+            agreement="given" if chance.happens(0.4) else "not_sought",
+            is_right=not chance.happens(value("told_wrong_share", day)),
+            is_late_recognition=is_late_recognition,
         )
 
-    def _contact(self, chance: Chance, day: date, again: Child | None) -> Iterator[Contact]:
-        value = self._scenario.value
+    def _grade(self, chance: Chance, day: date, *, has_fact: bool) -> str:
+        is_odd = chance.happens(self._scenario.value("low_grade_share" if has_fact else "high_grade_share", day))
+        fitting = chance.choice(("red", "red", "amber") if has_fact else ("amber", "green", "green"))
+        return ("green" if has_fact else "red") if is_odd else fitting
+
+    def _contact(self, day: date, name: str, came_before: Sequence[Child]) -> Iterator[Contact]:
+        value, chance = self._scenario.value, stream(self._seed, "told", name)
         self._incidents += 1
+        again = self._again(chance, day, came_before)
         shares = {name: value(f"{name}_share", day) for name in PARTNERS}
         source = chance.one_of({**shares, "other": max(0.0, 1 - sum(shares.values()))})
-        youngest = SCHOOL_FROM if source == "school" else 0
-        child = self._child_from(chance, day, youngest, again)
+        child = self._child_from(day, name, SCHOOL_FROM if source == "school" else 0, again)
         if child is None:
             return
         happened = office_time(chance, day)
         refused = chance.happens(value("agreement_refused_share", day))
         yield Contact(
-            self._next(),
-            child,
-            source,
-            PARTNERS.get(source),
-            self._incidents,
-            happened,
-            happened + timedelta(minutes=30),
-            happened + timedelta(minutes=chance.randrange(120, 420)),
-            chance.one_of(PARTNERS_HARM),
-            "",
-            None,
-            self._left_out(chance, "referral", value("partners_missing_share", day)),
-            "refused" if refused else "given",
-            not chance.happens(value("told_wrong_share", day)),
+            contact_no=self._next(),
+            name=name,
+            child=child,
+            source=source,
+            agency=PARTNERS.get(source),
+            incident_no=self._incidents,
+            happened_at=happened,
+            known_at=happened + timedelta(minutes=30),
+            sent_at=happened + timedelta(minutes=chance.randrange(120, 420)),
+            harm=chance.one_of(PARTNERS_HARM),
+            grade="",
+            red_fact=None,
+            left_out=self._left_out(chance, "referral", value("partners_missing_share", day)),
+            agreement="refused" if refused else "given",
+            is_right=not chance.happens(value("told_wrong_share", day)),
         )
 
-    def _child_from(self, chance: Chance, day: date, youngest: int, again: Child | None) -> Child | None:
+    def _child_from(self, day: date, name: str, youngest: int, again: Child | None) -> Child | None:
         """A child of at least that age; none where a small town has no such child."""
+        if again and _is_child(again, day, youngest):
+            return again
+        chance = stream(self._seed, "child", name)
         for _ in range(MOST_TRIES):
-            child = again or chance.choice(self._home(chance).children)
+            child = chance.choice(self._home(chance).children)
             if _is_child(child, day, youngest):
                 return child
-            again = None
         return None
 
     def _left_out(self, chance: Chance, feed: str, share: float) -> tuple[str, ...]:

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from frontdoor.simulator.town import people
-from frontdoor.simulator.town.calendar import Calendar, office_time
-from frontdoor.simulator.town.casework import LOOKED_AFTER_DAYS, Casework, Day, Row
+from frontdoor.simulator.town.calendar import Calendar
+from frontdoor.simulator.town.cases import LOOKED_AFTER_DAYS, Cases
+from frontdoor.simulator.town.casework import Casework
 from frontdoor.simulator.town.chance import stream
+from frontdoor.simulator.town.day import Agenda, Day, Row
 from frontdoor.simulator.town.people import Child
 from frontdoor.simulator.town.plans import Plan, Visit
 from frontdoor.simulator.town.post import Post
+from frontdoor.simulator.town.quality import Quality
 from frontdoor.simulator.town.scenario import Scenario
 from frontdoor.simulator.town.spoiling import Spoiling
 from frontdoor.simulator.town.telling import Telling
@@ -46,7 +49,10 @@ class Town:
         self.visiting = Visiting(scenario, self.calendar, seed, children, date_from)
         self.telling = Telling(scenario, self.calendar, seed, self.homes)
         self.post = Post(self.calendar, spoiling)
-        self.casework = Casework(scenario, self.calendar, seed, self.visiting, self.telling, self.post)
+        self.agenda = Agenda()
+        self._cases = Cases(scenario, self.calendar, seed, self.agenda, self.visiting)
+        self.casework = Casework(scenario, self.calendar, seed, self.agenda, self._cases, self.telling, self.post)
+        self._quality = Quality(scenario, seed, children, self.visiting)
         self._children = children
         self._past = Day(date_from - timedelta(days=1))
         self._have_a_past()
@@ -61,11 +67,11 @@ class Town:
             for contact in self.telling.of_day(on, self.casework.came_before(on)):
                 day.contacts.append(contact)
                 self.casework.receive(day, contact)
-            self.casework.work(day)
+            self.agenda.work(day)
             day.rows["visits"] += [_visit(*made) for made in self.visiting.of_day(on)]
             self._tell_moves(day)
             if on.day == 1:
-                self._look_at_quality(day)
+                self._quality.look(day)
             yield day
 
     def children(self) -> Iterator[Child]:
@@ -99,7 +105,7 @@ class Town:
                 child = chance.choice(known) if known else None
                 if child is not None and self.visiting.plan_of(child) is None:
                     began = max(on - timedelta(days=chance.randrange(1, STOCK_BEGAN_DAYS)), child.dob)
-                    self.casework.begin_with(self._past, child, kind, chance.days(ahead[kind]), began)
+                    self._cases.begin_with(self._past, child, kind, chance.days(ahead[kind]), began)
         self._past.rows["visits"] += [_visit(plan, visit) for plan, visit in self.visiting.made()]
         self._tell_moves(self._past)
         for _ in range(round(referrals) if known else 0):
@@ -111,40 +117,6 @@ class Town:
             row: Row = {"on": on, "plan_no": plan.plan_no, "child_id": plan.child.council_id, "team": plan.team}
             row |= {"why": why, "worker_id_before": before.worker_id if before else ""}
             day.rows["allocations"].append(row | {"worker_id": after.worker_id if after else ""})
-
-    def _look_at_quality(self, day: Day) -> None:
-        """Once a month: supervision, audits and moderation, the committee's pack, what others found, the staff."""
-        value, chance, on = self.scenario.value, stream(self.seed, "quality", day.on), day.on
-        running = [plan for plan in self.visiting.plans if plan.ended_on is None]
-        for plan in running:
-            held = not chance.happens(value("supervision_late_share", on))
-            day.rows["supervision"].append(
-                {"on": on, "child_id": plan.child.council_id, "team": plan.team, "was_held": held}
-            )
-        for number in range(max(4, len(running) // 40) if running else 0):
-            day.rows["audits"].append(
-                {
-                    "on": on,
-                    "audit_no": f"{on:%y%m}-{number + 1}",
-                    "child_id": chance.choice(running).child.council_id,
-                    "is_good": chance.happens(value("audits_good_share", on)),
-                    "is_moderated": number % 2 == 0,
-                    "moderation_agrees": chance.happens(value("moderation_agrees_share", on)),
-                }
-            )
-        for item in range(1, 21):
-            is_quality = chance.happens(value("quality_items_share", on))
-            day.rows["pack_items"].append({"on": on, "item_no": item, "is_quality_measure": is_quality})
-        for finding in range(chance.count(4)):
-            is_own = chance.happens(value("self_found_share", on))
-            day.rows["weaknesses"].append(
-                {"on": on, "finding_no": finding + 1, "found_by": "own" if is_own else "others"}
-            )
-        for _ in range(chance.count(2)):
-            has = chance.happens(value("removals_with_options_share", on))
-            day.rows["removals"].append({"on": on, "decided_at": office_time(chance, on), "options_recorded": has})
-        for table, rows in self.visiting.workforce.of_month(on).items():
-            day.rows[table] += rows
 
 
 def _visit(plan: Plan, visit: Visit) -> Row:

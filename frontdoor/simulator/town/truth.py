@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from frontdoor.simulator.town import records
-from frontdoor.simulator.town.casework import Day
+from frontdoor.simulator.town.day import Day
 from frontdoor.simulator.town.known_as import KnownAs
 from frontdoor.simulator.town.people import number_at
 from frontdoor.simulator.town.post import SENDERS

@@ -54,7 +54,7 @@ class Visiting:
         self._plan_of[child.child_id] = plan
         self.allocation.begin(plan, on)
         if plan.worker and started_on < on - timedelta(days=STANDARDS[kind][2][1]):
-            self._saw_before(plan, self._chance("plan", plan.plan_no))
+            self._saw_before(plan, self._chance("plan", plan.name))
         self._plan_visit(plan, self._seen_on(plan) or plan.started_on, on)
         return plan
 
@@ -115,7 +115,7 @@ class Visiting:
 
     def _plan_visit(self, plan: Plan, seen_on: date, today: date) -> None:
         self._visits += 1
-        chance = self._chance("visit", self._visits)
+        chance = self._chance("visit", plan.name, len(plan.visits))
         due = self.due_on(plan, seen_on)
         low, high = STANDARDS[plan.kind][2]
         if chance.happens(self._scenario.value("visits_late_share", today)):
@@ -131,7 +131,7 @@ class Visiting:
 
     def _make(self, plan: Plan, visit: Visit, day: date) -> Visit | None:
         assert plan.worker is not None
-        chance = self._chance("made", visit.visit_no)
+        chance = self._chance("made", plan.name, len(plan.visits))
         slot = self._busy[plan.worker.worker_id, day]
         made_at = datetime.combine(day, time(FIRST_HOUR)) + timedelta(minutes=SLOT_MINUTES * slot)
         if made_at.date() != day or made_at.hour > LAST_HOUR:
