@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from math import sqrt
 from typing import Any
 
@@ -100,3 +100,42 @@ def test_only_what_was_moderated_was_found_right_or_wrong(year: tuple[Town, list
     audits = rows_of(year[1], "audits")
     assert {row["moderation_agrees"] for row in audits if row["is_moderated"]} == {True, False}
     assert {row["moderation_agrees"] for row in audits if not row["is_moderated"]} == {""}
+
+
+def test_sunderlands_changes_hang_on_its_anchors() -> None:
+    scenario, steady = scenarios.load("sunderland_2019"), scenarios.load("steady")
+    inspection, visit, next_visit = (scenario.anchors[name] for name in ("inspection", "visit", "next_visit"))
+    assert [(day.year, day.month) for day in (inspection, visit, next_visit)] == [(2018, 7), (2019, 1), (2019, 5)]
+    counted = {"agency_share", "vacancy_share"}
+    after = {change.parameter: change for change in scenario.changes if change.since >= visit}
+    assert {change.parameter for change in scenario.changes} == {*after} | counted
+    eve = visit - timedelta(days=1)
+    for name, change in after.items():
+        assert scenario.value(name, eve) == steady.value(name, eve), name
+        assert scenario.value(name, next_visit) == change.to != steady.value(name, next_visit), name
+    rosy = scenario.value("audits_good_share", inspection)
+    assert rosy > steady.value("audits_good_share", inspection)
+
+
+def test_the_visit_of_may_finds_what_the_numbers_say() -> None:
+    """Beside the months before the visit of January, those before the next."""
+    scenario = scenarios.load("sunderland_2019")
+    town = Town(scenario, date(2018, 9, 1), scenario.anchors["next_visit"], 12_000, 2)
+    days = list(town.days())
+    before = [day for day in days if day.on < scenario.anchors["visit"]]
+    after = [day for day in days if day.on >= scenario.anchors["visit"] + timedelta(days=42)]
+
+    def share(of: list[Day], table: str, name: str, value: object = True) -> float:
+        rows = rows_of(of, table)
+        return sum(row[name] == value for row in rows) / len(rows)
+
+    def per_day(of: list[Day], table: str) -> float:
+        return len(rows_of(of, table)) / len(of)
+
+    assert share(after, "assessments_authorised", "outcome", "not_in_need") > 0.4
+    assert share(before, "assessments_authorised", "outcome", "not_in_need") < 0.2
+    assert per_day(after, "section_47") > 1.2 * per_day(before, "section_47")
+    assert share(after, "section_47", "is_to_conference") < share(before, "section_47", "is_to_conference") - 0.15
+    assert per_day(after, "visits") < 0.8 * per_day(before, "visits")
+    assert share(after, "audits", "moderation_agrees") < share(before, "audits", "moderation_agrees") - 0.1
+    assert share(after, "audits", "is_good") > share(before, "audits", "is_good")

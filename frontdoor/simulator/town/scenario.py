@@ -7,13 +7,16 @@
     changes:
       - {since: 2019-01-07, parameter: police_missing_share, to: 0.35}
       - {since: 2019-01-07, until: 2019-05-20, parameter: police_late_share, to: 0.4, over_days: 28}
+
+Where several changes hang on one day, it is an anchor (`anchors: {visit: 2019-01-14}`), and they say `since: visit`,
+perhaps with `after_days`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -52,6 +55,7 @@ class Scenario:
     finding: str | None
     base: Mapping[str, float]
     changes: tuple[Change, ...]
+    anchors: Mapping[str, date] = field(default_factory=dict)
 
     def value(self, parameter: str, day: date) -> float:
         """The number on a day: the base's, moved by each change in the order of the file."""
@@ -83,23 +87,30 @@ def load(name: str) -> Scenario:
     parameters = _document(BASE)
     base = {each: float(row["value"]) for each, row in parameters.items()}
     told = _document(name)
-    unknown = set(told) - {"title", "finding", "base", "changes"}
+    unknown = set(told) - {"title", "finding", "base", "anchors", "changes"}
     base_changes = told.get("base") or {}
-    changes = [_change(name, each) for each in told.get("changes") or []]
+    anchors = told.get("anchors") or {}
+    changes = [_change(name, each, anchors) for each in told.get("changes") or []]
     wrong = unknown | ({*base_changes} | {change.parameter for change in changes}) - set(base)
     if wrong or "title" not in told:
         raise BadScenario(f"{name}: no such key or parameter: {', '.join(sorted(wrong)) or 'a title is missing'}")
     for change in changes:
         if parameters[change.parameter].get("only_first_day"):
             raise BadScenario(f"{name}: {change.parameter} is what a town begins with; say it in base, not in changes")
-    return Scenario(name, told["title"], told.get("finding"), {**base, **base_changes}, tuple(changes))
+    return Scenario(name, told["title"], told.get("finding"), {**base, **base_changes}, tuple(changes), anchors)
 
 
-def _change(name: str, told: Mapping[str, Any]) -> Change:
+def _change(name: str, told: Mapping[str, Any], anchors: Mapping[str, date]) -> Change:
+    rest = {key: value for key, value in told.items() if key != "after_days"}
     try:
-        change = Change(**{**told, "to": float(told["to"])})
+        days = {key: anchors.get(told[key], told[key]) for key in ("since", "until") if key in told}
+        if "after_days" in told:
+            days["since"] += timedelta(days=told["after_days"])
+        change = Change(**{**rest, **days, "to": float(told["to"])})
     except (KeyError, TypeError, ValueError) as error:
-        raise BadScenario(f"{name}: a change needs since, parameter and to, perhaps until and over_days") from error
+        raise BadScenario(
+            f"{name}: a change needs since, parameter and to, perhaps until, after_days and over_days"
+        ) from error
     if not isinstance(change.since, date) or (change.until is not None and change.until < change.since):
         raise BadScenario(f"{name}: {change.parameter} does not change from one day to a later one")
     return change
