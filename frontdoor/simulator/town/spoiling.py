@@ -39,7 +39,9 @@ class Spoiling:
         self._house, self._seed, self._shares = house, seed, dict(shares)
         self._of_records = [name for name in shares if name in RECORD]
         self._of_files = [name for name in shares if name in FILE]
+        self._planted: set[tuple[str, int]] = set()
         self._coming_again: list[SentFile] = []
+        self._coming_now: set[tuple[str, str]] = set()
         self._last: dict[tuple[str, str], SentFile] = {}
         self._known: set[tuple[str, str, str]] = set()
 
@@ -48,11 +50,13 @@ class Spoiling:
         if self.leaves_on(contact) != contact.sent_at.date():
             return self._late(contact, record, wrong)
         for name in self._of_records if not wrong else ():
-            if not self._draws(name, contact.name):
+            # One notice has each defect once: of two records that name no child nobody could say which is which.
+            if (name, contact.incident_no) in self._planted or not self._draws(name, contact.name):
                 continue
             defect = RECORD[name]
             made = defect.change(record, contact.feed, stream(self._seed, name, "of", contact.name))
             if made is not None:
+                self._planted.add((name, contact.incident_no))
                 rules: Rules = [(name, rule) for rule in defect.rules[contact.feed] or ("",)]
                 return [*((each, [] if defect.only_last else rules) for each in made[:-1]), (made[-1], rules)]
         return [(record, wrong)]
@@ -77,8 +81,11 @@ class Spoiling:
         return any(self._draws("silence", agency, feed, morning) for morning in mornings)
 
     def come_again(self, agency: str, feed: str, on: date, before: Sequence[Record]) -> list[Record] | None:
-        """The records of the sender's file before, should they come again under new technical ids."""
-        if not before or not self._draws(TECHNICAL_IDS, agency, on):
+        """The records of the sender's file before, should they come again under new technical ids.
+
+        Not beside that file itself: what a file says that came between makes of its bytes a new statement.
+        """
+        if not before or (agency, feed) in self._coming_now or not self._draws(TECHNICAL_IDS, agency, on):
             return None
         return DELIVERY[TECHNICAL_IDS].records([*before], feed, stream(self._seed, "ids", agency, on))
 
@@ -86,6 +93,7 @@ class Spoiling:
         """Yield what really lands on a morning, of these files and of those that come again."""
         coming = [each for each in self._coming_again if each.landed_at.date() <= on]
         self._coming_again = [each for each in self._coming_again if each.landed_at.date() > on]
+        self._coming_now = {(each.agency, each.feed) for each in coming}
         for sent in [*self._of_files_alone(on, files), *coming]:
             bytes_of_sender = (sent.agency, sent.feed, sent.sha256)
             if self.is_silent(sent.agency, sent.feed, on):
