@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from frontdoor.simulator.town.sent import SentFile
 
 
+# A day; whoever waits longer for a day of the town means something else.
+LONGEST_PACE = 86_400
+
+
 def add(commands: Any) -> None:
     """Add ``simulate``."""
     parser = commands.add_parser("simulate", help="an invented town: the files of its agencies, and the truth")
@@ -51,17 +55,17 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Simulate, and print what was written."""
     from frontdoor.contract import load_house
-    from frontdoor.simulator.town.scenario import BadScenario, UnknownScenario
+    from frontdoor.simulator.town.scenario import BadScenario, BadTown, UnknownScenario
     from frontdoor.simulator.town.simulate import simulate
 
-    if arguments.pace is not None and arguments.pace < 0:
-        raise UsageMistake("--pace takes seconds, not less than none")
+    if arguments.pace is not None and not 0 <= arguments.pace < LONGEST_PACE:
+        raise UsageMistake(f"--pace takes seconds, from 0 to less than {LONGEST_PACE:,}")
     days = (arguments.date_to - arguments.date_from).days + 1
     try:
         with _bar(days) as tick:
 
-            def on_day(_: Day, files: list[SentFile]) -> None:
-                tick()
+            def on_day(day: Day, files: list[SentFile]) -> None:
+                tick(day.on == arguments.date_from)
                 if arguments.pace is not None:
                     _deliver(settings, arguments.out, files)
                     time.sleep(arguments.pace)
@@ -77,7 +81,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
                 _defects(arguments.defect),
                 on_day,
             )
-    except (UnknownScenario, BadScenario, ValueError) as error:
+    except (UnknownScenario, BadScenario, BadTown) as error:
         raise UsageMistake(str(error.args[0])) from None
     counts = vars(done)
     if arguments.json:
@@ -109,15 +113,14 @@ def _deliver(settings: Settings, out: Path, files: list[SentFile]) -> None:
 
 
 @contextmanager
-def _bar(days: int) -> Iterator[Callable[[], None]]:
-    """Show on a terminal how many days are lived; elsewhere one plain line."""
+def _bar(days: int) -> Iterator[Callable[[bool], None]]:
+    """Show on a terminal how many days are lived; elsewhere one plain line, on the first of them."""
     if not sys.stderr.isatty():
-        note(f"simulating {days:,} days")
-        yield lambda: None
+        yield lambda is_first: note(f"simulating {days:,} days") if is_first else None
         return
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("days", total=days)
-        yield lambda: bar.advance(task)
+        yield lambda _: bar.advance(task)

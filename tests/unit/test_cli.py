@@ -32,6 +32,10 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+# The last of an option that stands twice holds.
+SIMULATE = ["simulate", "--from", "2018-04-01", "--to", "2018-04-02", "--children", "20", "--out", "/none/town"]
+
+
 def deliver(file: Path, *more: str) -> int:
     return cli.main(["deliver", str(file), "--agency", "wearside_police", "--feed", "police", *more])
 
@@ -57,11 +61,24 @@ def test_command_that_does_not_exist_is_wrong_usage(command: str, capsys: Any) -
         ["replay", "--agency", "wearside_police"],
         ["replay", "--delivery", "1", "--agency", "wearside_police", "--feed", "police"],
         ["status", "--last", "-1"],
+        [*SIMULATE, "--pace", "inf"],
+        [*SIMULATE, "--pace", "nan"],
+        [*SIMULATE, "--pace", "-1"],
+        [*SIMULATE, "--to", "2018-03-01"],
+        [*SIMULATE, "--to", "9999-12-31"],
+        [*SIMULATE, "--from", "1900-01-01"],
+        [*SIMULATE, "--children", "0"],
+        [*SIMULATE, "--scenario", "nowhere"],
+        [*SIMULATE, "--defect", "nowhere=0.1"],
+        [*SIMULATE, "--defect", "silence=nan"],
+        [*SIMULATE, "--defect", "silence"],
+        [*SIMULATE, "--out", "FILE"],
+        [*SIMULATE, "--out", "FILE/town"],
     ],
     ids=" ".join,
 )
 def test_what_cannot_be_meant_exits_2_and_says_what_could(arguments: list[str], file: Path, capsys: Any) -> None:
-    arguments = [str(file) if word == "FILE" else word for word in arguments]
+    arguments = [word.replace("FILE", str(file)) for word in arguments]
     assert cli.main(arguments) == 2
     said = capsys.readouterr()
     assert said.out == ""

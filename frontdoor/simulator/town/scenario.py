@@ -35,6 +35,10 @@ class BadScenario(ValueError):
     """A scenario says something that cannot be."""
 
 
+class BadTown(ValueError):
+    """No such town can be: its days, how many live there, its defects, or where it is to be written."""
+
+
 @dataclass(frozen=True)
 class Change:
     """From a day (to a last day, where it ends) a parameter goes to a value, at once or in a line over days."""

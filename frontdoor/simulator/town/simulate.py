@@ -16,12 +16,12 @@ from pathlib import Path
 from frontdoor.contract import House
 from frontdoor.simulator.town import scenario as scenarios
 from frontdoor.simulator.town.day import Day
-from frontdoor.simulator.town.post import COUNCIL, TIMES
+from frontdoor.simulator.town.post import FEEDS
+from frontdoor.simulator.town.scenario import BadTown
 from frontdoor.simulator.town.sending import Sending
 from frontdoor.simulator.town.sent import SentFile
 from frontdoor.simulator.town.spoiling import Spoiling
-from frontdoor.simulator.town.telling import PARTNERS
-from frontdoor.simulator.town.town import Town
+from frontdoor.simulator.town.town import Town, check
 from frontdoor.simulator.town.truth import Truth
 
 # Kept among the truth alone: the front door's own feeds carry these.
@@ -52,13 +52,16 @@ def simulate(
     """Write a town into an empty or new folder; the same arguments write the same bytes.
 
     `defects`: how often each of `spoiling.ALL` sits where it can, by name: in a record, a file, or what is sent when.
-    `on_day` is told of each day and the files that land after it. Raises UnknownScenario, BadScenario and ValueError.
+    `on_day` is told of each day and the files that land after it. Raises UnknownScenario, BadScenario and BadTown
+    before anything is written.
     """
-    if out.exists() and any(out.iterdir()):
-        raise ValueError(f"{out.name} holds something already: a town needs a folder of its own")
+    check(date_from, date_to, children)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BadTown(f"{out.name} holds something already: a town needs a folder of its own")
     _check_agreements(house, date_from, date_to)
     town = Town(scenarios.load(scenario), date_from, date_to, children, seed, Spoiling(house, seed, defects or {}))
     sending = Sending(house, town)
+    _make(out)
     done = Simulated()
     with Truth(out / "truth", town) as truth:
         truth.people()
@@ -90,14 +93,22 @@ def landed(out: Path) -> Iterator[dict[str, str]]:
         yield from sorted(csv.DictReader(file), key=lambda row: (row["landed_at"], row["path"]))
 
 
+def _make(out: Path) -> None:
+    """Make the folder. Raises BadTown where that cannot be."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadTown(f"{out.name} cannot be made there: {error.strerror}") from error
+
+
 def _check_agreements(house: House, date_from: date, date_to: date) -> None:
-    """Raise ValueError if an agency has not agreed to send on one of the mornings on which its files land."""
-    for agency in TIMES:
-        feed = "visit" if agency == COUNCIL else "referral" if agency in PARTNERS.values() else "police"
+    """Raise BadTown if an agency has not agreed to send on one of the mornings on which its files land."""
+    for agency in FEEDS:
+        feed = FEEDS[agency]
         for number in range((date_to - date_from).days + 1):
             lands = date_from + timedelta(days=number + 1)
             if house.agency_feed(agency, feed, feed, lands) is None:
-                raise ValueError(f"{agency} has agreed nothing for {feed} on {lands}: choose days on which all send")
+                raise BadTown(f"{agency} has agreed nothing for {feed} on {lands}: choose days on which all send")
 
 
 def _put(path: Path, content: bytes) -> None:

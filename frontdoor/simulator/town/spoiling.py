@@ -15,6 +15,7 @@ from frontdoor.simulator.defects import DELIVERY, FILE, RECORD
 from frontdoor.simulator.defects.deliveries import DAYS_OF_SILENCE, SATURDAY, Sent, rules_of_late
 from frontdoor.simulator.good import Record
 from frontdoor.simulator.town.chance import stream
+from frontdoor.simulator.town.scenario import BadTown
 from frontdoor.simulator.town.sent import DEAD_LETTER, DUPLICATE, SentFile
 from frontdoor.simulator.town.telling import Contact
 
@@ -30,12 +31,12 @@ class Spoiling:
     """The defects of a town. `shares`: name -> how often one sits where it can."""
 
     def __init__(self, house: House, seed: int, shares: Mapping[str, float]) -> None:
-        """Know nothing of what was sent before. Raises ValueError for a name or a share that cannot be."""
+        """Know nothing of what was sent before. Raises BadTown for a name or a share that cannot be."""
         for name, share in shares.items():
             if name not in ALL:
-                raise ValueError(f"no defect {name}; there are: {', '.join((*GROUPS, *ALL))}")
+                raise BadTown(f"no defect {name}; there are: {', '.join((*GROUPS, *ALL))}")
             if not 0 <= share <= 1:
-                raise ValueError(f"{name}: a share is from 0 to 1")
+                raise BadTown(f"{name}: a share is from 0 to 1")
         self._house, self._seed, self._shares = house, seed, dict(shares)
         self._of_records = [name for name in shares if name in RECORD]
         self._of_files = [name for name in shares if name in FILE]

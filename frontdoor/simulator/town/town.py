@@ -15,13 +15,25 @@ from frontdoor.simulator.town.people import Child
 from frontdoor.simulator.town.plans import Plan, Visit
 from frontdoor.simulator.town.post import Post
 from frontdoor.simulator.town.quality import Quality
-from frontdoor.simulator.town.scenario import Scenario
+from frontdoor.simulator.town.scenario import BadTown, Scenario
 from frontdoor.simulator.town.spoiling import Spoiling
 from frontdoor.simulator.town.telling import Telling
 from frontdoor.simulator.town.visiting import Visiting
 
 # Before the first day: so many children are on each kind of plan, by the flows of the parameters.
 STOCK_BEGAN_DAYS = 400
+# No bank holiday is known by then.
+LAST_DAY = date(2100, 1, 1)
+
+
+def check(date_from: date, date_to: date, children: int) -> None:
+    """Raise BadTown where the days or the children make no town."""
+    if children < 1:
+        raise BadTown("a town needs at least one child")
+    if date_to < date_from:
+        raise BadTown(f"the last day, {date_to}, is before the first, {date_from}")
+    if date_to > LAST_DAY:
+        raise BadTown(f"a town ends by {LAST_DAY}: later holidays are not known")
 
 
 class Town:
@@ -38,10 +50,9 @@ class Town:
     ) -> None:
         """People the town, and give it a past. `spoiling`: what goes wrong with its post.
 
-        Raises ValueError where the days or the children make no town.
+        Raises BadTown where the days or the children make no town.
         """
-        if date_to < date_from or children < 1:
-            raise ValueError("a town needs at least one child, and a last day that is not before the first")
+        check(date_from, date_to, children)
         self.scenario, self.seed = scenario, seed
         self.date_from, self.date_to = date_from, date_to
         self.calendar = Calendar(date_from, date_to)

@@ -44,6 +44,12 @@ HOUSEHOLDS = (
 OF_CHILD = ("forename", "surname", "dob", "sex", "ethnicity", "nhs_number", "upn", "council_id")
 CHILDREN = ("child_id", "household_id", *OF_CHILD, *(f"number_at_{agency}" for agency in SENDERS))
 VISIT_GAPS = ("week_start", "team", "children", "not_seen")
+KNOWN_AS = ("child_id", "agency", "difference", "property", "told")
+# Tables that are there also where nothing of the kind happened.
+ALWAYS = {
+    **{"files": FILES, "records": RECORDS, "withheld": RECORDS, "defects": DEFECTS, "file_defects": FILE_DEFECTS},
+    **{"contacts": CONTACTS, "visit_gaps": VISIT_GAPS, "known_as": KNOWN_AS},
+}
 
 
 class Truth:
@@ -55,6 +61,8 @@ class Truth:
         self._open: dict[str, tuple[IO[str], Any, tuple[str, ...]]] = {}
 
     def __enter__(self) -> Truth:
+        for table, header in ALWAYS.items():
+            self._begin(table, header)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -81,7 +89,7 @@ class Truth:
         for known in others:
             about = (known.child_id, known.agency, known.difference)
             for name, value in known.told.items():
-                self._write("known_as", ("child_id", "agency", "difference", "property", "told"), (*about, name, value))
+                self._write("known_as", KNOWN_AS, (*about, name, value))
 
     def day(self, day: Day) -> None:
         """Write what happened on a day."""
@@ -127,14 +135,17 @@ class Truth:
         for team, (children, not_seen) in sorted(counts.items()):
             self._write("visit_gaps", VISIT_GAPS, (week_start, team, children, not_seen))
 
+    def _begin(self, table: str, header: tuple[str, ...]) -> None:
+        path = self._folder / f"{table}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w", encoding="utf-8", newline="")
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        self._open[table] = file, writer, header
+
     def _write(self, table: str, header: tuple[str, ...], cells: Iterable[Any]) -> None:
         if table not in self._open:
-            path = self._folder / f"{table}.csv"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = path.open("w", encoding="utf-8", newline="")
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(header)
-            self._open[table] = file, writer, header
+            self._begin(table, header)
         _, writer, known = self._open[table]
         if known != header:
             raise ValueError(f"{table} has rows of two shapes")
