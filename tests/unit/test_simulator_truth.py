@@ -12,8 +12,10 @@ import pytest
 from frontdoor.contract import load_house
 from frontdoor.simulator.town import scenario as scenarios
 from frontdoor.simulator.town.post import SENDERS
-from frontdoor.simulator.town.simulate import simulate
+from frontdoor.simulator.town.simulate import landed, simulate
 from frontdoor.simulator.town.town import Town
+from tests.truth import __main__ as benchmark
+from tests.truth import findings, indicators
 
 DAYS = date(2018, 12, 1), date(2019, 4, 30)
 SCENARIO, CHILDREN, SEED = "sunderland_2019", 5_000, 3
@@ -83,3 +85,21 @@ def test_no_agency_tells_by_its_number_what_another_calls_a_child(out: Path) -> 
     numbers = [[child[column][1:] for column in columns] for child in children]
     alike = sum(len({*row}) < len(row) for row in numbers)
     assert alike < 5, "digits that two agencies share"
+
+
+def test_a_town_in_which_nothing_happened_has_every_table_all_the_same(tmp_path: Path) -> None:
+    simulate(load_house(), "steady", date(2018, 9, 1), date(2018, 9, 1), 1, 1, tmp_path / "town")
+    for table in ("files", "records", "withheld", "defects", "file_defects", "contacts", "visit_gaps", "known_as"):
+        assert read(tmp_path / "town", table) == [], table
+    assert list(landed(tmp_path / "town")) == []
+
+
+def test_the_benchmark_is_not_right_where_nothing_was_to_be_seen() -> None:
+    clean, spoiled = benchmark.TOWNS["clean"], benchmark.TOWNS["spoiled"]
+    found, compared = findings.Found(), indicators.Compared()
+    assert not benchmark._is_right(clean, found, compared) and not benchmark._is_right(spoiled, found, compared)
+    compared.equal["Q06_lag"], found.planted["no_consent"] = 1, 1
+    assert benchmark._is_right(clean, found, compared) and benchmark._is_right(spoiled, found, compared)
+    found.missed_places.append(("a", 1, "POL-001"))
+    assert not benchmark._is_right(clean, found, compared) and not benchmark._is_right(spoiled, found, compared)
+    assert benchmark.main(["nowhere"]) == 2

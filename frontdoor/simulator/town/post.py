@@ -22,8 +22,9 @@ TIMES = {
     "wearside_housing": (time(8, 10), True),
     COUNCIL: (time(5, 30), False),
 }
-FEEDS = {agency: "referral" for agency in TIMES} | {
-    **{"wearside_police": "police", "wearside_partnership": "police", COUNCIL: "visit"}
+FEEDS = {
+    **{"wearside_police": "police", "wearside_partnership": "police", "wearside_health": "referral"},
+    **{"wearside_schools": "referral", "wearside_housing": "referral", COUNCIL: "visit"},
 }
 # Who tells of children, under numbers of their own.
 SENDERS = tuple(agency for agency in TIMES if agency != COUNCIL)

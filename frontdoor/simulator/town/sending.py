@@ -153,11 +153,7 @@ class Sending:
         if not listed and not is_whole:
             return
         blocks = [words.header(), *(self._line(words, each, lands, is_kept=is_whole) for each in listed)]
-        told = [
-            Told(number, f"V{visit.visit_no}", plan.child.child_id, None, UNALLOCATED if each.is_unallocated else ())
-            for number, each in enumerate(listed, start=1)
-            for plan, visit, _ in (each,)
-        ]
+        told = [_told(number, each) for number, each in enumerate(listed, start=1)]
         yield self._file(COUNCIL, "visit", lands, TIMES[COUNCIL][0], agreed, blocks, told)
 
     def _line(self, words: Lines, listed: Listed, lands: date, *, is_kept: bool) -> bytes:
@@ -198,3 +194,8 @@ class Sending:
         ending = agreed.format if agreed.archive == "none" else agreed.archive
         landed_at = datetime.combine(lands, at, self.zone)
         return SentFile(agency, feed, f"{feed}-{lands}.{ending}", landed_at, content.getvalue(), told)
+
+
+def _told(number: int, listed: Listed) -> Told:
+    defects = UNALLOCATED if listed.is_unallocated else ()
+    return Told(number, f"V{listed.visit.visit_no}", listed.plan.child.child_id, None, defects)
