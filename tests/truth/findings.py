@@ -90,13 +90,14 @@ def read(town: Path, table: str) -> list[dict[str, str]]:
 
 def _found(town: Ingested) -> set[Place]:
     query = """
-        select files.agency_code, files.source, files.sha256_received, findings.record_no, findings.rule_id
+        select
+            files.agency_code, files.source, files.file_name, files.received_at, findings.record_no, findings.rule_id
         from quality.findings
         inner join intake.deliveries on findings.delivery_id = deliveries.delivery_id
         inner join intake.files on deliveries.file_id = files.file_id
     """
-    path_of = _first_paths(town)
-    return {(path_of[row[:3]], row[3], row[4]) for row in town.rows(query)}
+    path_of = _paths(town)
+    return {(path_of[tuple(file)], record_no, rule) for *file, record_no, rule in town.rows(query)}
 
 
 def _told_otherwise(town: Ingested) -> set[Place]:
@@ -107,9 +108,7 @@ def _told_otherwise(town: Ingested) -> set[Place]:
             exists (select from quality.dead_letters where dead_letters.file_id = files.file_id)
         from intake.files
     """
-    path_of = {
-        (row["agency"], row["feed"], row["lands_as"], taken_at(row)): row["path"] for row in read(town.town, "files")
-    }
+    path_of = _paths(town)
     found: set[Place] = set()
     for *file, is_duplicate, has_letter in town.rows(query):
         ways = {DUPLICATE: is_duplicate, DEAD_LETTER: has_letter}
@@ -117,9 +116,8 @@ def _told_otherwise(town: Ingested) -> set[Place]:
     return found
 
 
-def _first_paths(town: Ingested) -> dict[tuple[str, ...], str]:
-    """(agency, feed, sha256) -> path; bytes that come again under another path are repeats of the first."""
-    found: dict[tuple[str, ...], str] = {}
-    for row in read(town.town, "files"):
-        found.setdefault((row["agency"], row["feed"], row["sha256"]), row["path"])
-    return found
+def _paths(town: Ingested) -> dict[tuple[Any, ...], str]:
+    """Path of a file by (agency, feed, the name as which it landed, when it was taken); bytes may come again."""
+    return {
+        (row["agency"], row["feed"], row["lands_as"], taken_at(row)): row["path"] for row in read(town.town, "files")
+    }

@@ -20,7 +20,7 @@ from frontdoor.simulator.town.day import Day
 from frontdoor.simulator.town.known_as import KnownAs, known_as
 from frontdoor.simulator.town.post import COUNCIL, TIMES
 from frontdoor.simulator.town.sent import SentFile, Told
-from frontdoor.simulator.town.spoiling import TECHNICAL_IDS, Rules, Spoiling, is_another_child
+from frontdoor.simulator.town.spoiling import TECHNICAL_IDS, Rules, Spoiling, is_another_child, is_apart
 from frontdoor.simulator.town.telling import Contact
 from frontdoor.simulator.town.town import Town
 from frontdoor.simulator.town.visit_list import Listed, State, VisitList
@@ -106,7 +106,7 @@ class Sending:
             for each, rules in spoiled:
                 child_id = "" if is_another_child(record, each) else contact.child.child_id
                 written = Written(contact, child_id, each, rules)
-                if each["sent_at"].date() < lands:
+                if each["sent_at"].date() < lands and not is_apart(rules):
                     made.append(written)
                 elif not is_silent:
                     # What refers to a record that never came is held back with it.

@@ -19,7 +19,7 @@ from frontdoor.simulator.town.scenario import BadTown
 from frontdoor.simulator.town.sent import DEAD_LETTER, DUPLICATE, SentFile
 from frontdoor.simulator.town.telling import Contact
 
-TECHNICAL_IDS = "technical_ids_reissued"
+TECHNICAL_IDS, WITHOUT_RECORDS = "technical_ids_reissued", ("empty_file", "header_only")
 Rules = Sequence[tuple[str, str]]
 # No record of a visit is spoiled: what is late or lacks a worker there is the town's own doing.
 OF_RECORDS = tuple(name for name, defect in RECORD.items() if {*defect.rules} - {"visit"})
@@ -99,7 +99,10 @@ class Spoiling:
             bytes_of_sender = (sent.agency, sent.feed, sent.sha256)
             if self.is_silent(sent.agency, sent.feed, on):
                 yield replace(sent, content=b"", defect="silence", told_by=(), is_withheld=True)
-            elif sent.content and bytes_of_sender in self._known:
+            elif sent.defect in WITHOUT_RECORDS:
+                # However often nothing comes, it is no repeat of anything.
+                yield sent
+            elif bytes_of_sender in self._known:
                 yield replace(sent, told=(), told_by=(DUPLICATE,))
             else:
                 self._known.add(bytes_of_sender)
@@ -145,6 +148,11 @@ class Spoiling:
     def _draws(self, name: str, *of: object) -> bool:
         share = self._shares.get(name, 0)
         return bool(share) and stream(self._seed, name, *of).happens(share)
+
+
+def is_apart(rules: Rules) -> bool:
+    """Whether what is wrong with a record is so only in a later file than that of the record before it."""
+    return any(RECORD[name].is_apart for name, _ in rules if name in RECORD)
 
 
 def is_another_child(record: Record, spoiled: Record) -> bool:
