@@ -5,6 +5,7 @@
     document    the receipt
     page        as a web page
     workbook    as a workbook
+    unsent      what it would say of a file that was only checked
     issuing     which are due, and their files
 
 A receipt is made of tables alone and holds no value of a record, so it can be made again at any time.
@@ -13,6 +14,7 @@ A receipt is made of tables alone and holds no value of a record, so it can be m
 from frontdoor.receipts.document import documents
 from frontdoor.receipts.issuing import as_json, issue
 from frontdoor.receipts.page import page
+from frontdoor.receipts.unsent import unsent
 from frontdoor.receipts.workbook import workbook
 
-__all__ = ["as_json", "documents", "issue", "page", "workbook"]
+__all__ = ["as_json", "documents", "issue", "page", "unsent", "workbook"]

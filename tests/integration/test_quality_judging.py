@@ -194,10 +194,10 @@ def test_a_batch_that_fails_is_judged_delivery_by_delivery(
     deliveries = [trial.deliver(connection, [record(n, forename=None)]) for n in range(3)]
     real = judging._judge
 
-    def fails_with_the_second(connection: Any, settings: Any, house: Any, feed: Any, ids: Any) -> None:
+    def fails_with_the_second(connection: Any, settings: Any, house: Any, feed: Any, ids: Any, *left_out: Any) -> None:
         if deliveries[1] in ids:
             raise RuntimeError("the second one")
-        real(connection, settings, house, feed, ids)
+        real(connection, settings, house, feed, ids, *left_out)
 
     monkeypatch.setattr(judging, "_judge", fails_with_the_second)
     judge(database, connection, *deliveries)
