@@ -1,8 +1,8 @@
 """The verdict before sending: a file goes the whole way in a database that is thrown away, and nobody is told.
 
 The way is the pipeline's own: taken, loaded, read, judged, by the same functions. Two things are left out because they
-cannot be known here: rules of scope history are not asked, and no file is a repeat of another. Nothing is built, no
-message leaves the outbox, and no receipt is issued.
+cannot be known here: what rules of scope history hold a file against, and whether it is a repeat of another. Nothing is
+built, no message leaves the outbox, and no receipt is issued.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from frontdoor.delivery import lanes
 from frontdoor.prepare import prepare
 from frontdoor.settings import Settings
 
-NOT_ASKED = ("history",)
+NOT_KNOWN = ("history",)
 # From best to worst.
 VERDICTS = ("accepted", "accepted_with_findings", "partly_read", "unreadable")
 _LEDGER = (
@@ -93,7 +93,7 @@ class Checker:
             raise NotTaken("The file could not be taken, and was not checked: is there room in the temporary folder?")
         layout = self.house.layouts.get(source)
         for feed in layout.feeds if layout else (source,):
-            lanes.advance(self.connection, self.settings, self.house, feed, without=NOT_ASKED)
+            lanes.advance(self.connection, self.settings, self.house, feed, without=NOT_KNOWN)
         with self.connection, self.connection.cursor() as cursor:
             cursor.execute("select delivery_id from intake.deliveries order by delivery_id")
             delivery_ids = [delivery_id for (delivery_id,) in cursor]

@@ -33,7 +33,7 @@ def advance(
 ) -> int:
     """Advance all lanes of a feed that no other process holds; return deliveries published.
 
-    ``without``: scopes whose rules are not asked (`quality.judge`); for a check before sending.
+    ``without``: scopes whose rules have nothing to hold a file against (`quality.judge`), in a check before sending.
     """
     published = 0
     while True:

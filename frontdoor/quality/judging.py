@@ -8,7 +8,6 @@ delivery that cannot be judged at all is `checked` with every rule `not_run`.
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -42,7 +41,8 @@ def judge(
 ) -> None:
     """Judge deliveries of one feed that were read and committed; write results, findings, verdicts; commit.
 
-    ``without``: scopes whose rules are not asked, on purpose: `not_run`, and no verdict is the worse for it.
+    ``without``: scopes whose rules have nothing here to hold a file against. What they find in the file alone stands;
+    where they find nothing they are `not_run`, and the verdict is none the worse for it.
     Raises only when the database itself fails.
     """
     if not delivery_ids:
@@ -73,8 +73,7 @@ def _judge(
     with connection.cursor() as cursor:
         deliveries = _deliveries(cursor, house, feed, delivery_ids)
     connection.rollback()
-    asked = replace(feed, rules=tuple(rule for rule in feed.rules if rule.scope not in without))
-    groups = list(plan(house, asked, deliveries))
+    groups = list(plan(house, feed, deliveries))
     counted = [count(settings, _records(feed, group), group.checks) if _has_records(group) else {} for group in groups]
     with connection, connection.cursor() as cursor:
         cursor.execute("set local jit = off")
@@ -107,12 +106,14 @@ def _finish(
     without: Collection[str],
 ) -> None:
     delivery_ids = [each.delivery_id for each in deliveries]
+    left_out = [rule.rule_id for rule in feed.rules if rule.scope in without]
+    counts = {each: said for each, said in counts.items() if each[0] not in left_out or (said and said[1])}
     findings.let_the_planner_know(cursor, sum(said[1] for said in counts.values() if said))
     results.write(cursor, house, feed, deliveries, counts)
     if counts:
         findings.mark_persisting(cursor, delivery_ids)
         findings.resolve(cursor, feed, findings.records_of(feed, _condition(deliveries)), delivery_ids)
-    results.conclude(cursor, delivery_ids, [rule.rule_id for rule in feed.rules if rule.scope in without])
+    results.conclude(cursor, delivery_ids, left_out)
 
 
 def _write(cursor: Cursor, feed: Feed, group: Group, said: Mapping[str, Counted]) -> Counts:

@@ -43,7 +43,7 @@ def write(cursor: Cursor, house: House, feed: Feed, deliveries: Sequence[Deliver
 def conclude(cursor: Cursor, delivery_ids: Sequence[int], left_out: Sequence[str] = ()) -> None:
     """Verdict, state and event. What was not checked cannot be called accepted without findings.
 
-    ``left_out``: rules that were not to be asked, and so say nothing here by not having run.
+    ``left_out``: rules that could not be asked in full here, and so say nothing by not having run.
     """
     cursor.execute(
         """
