@@ -32,8 +32,11 @@ _PREPARED_FROM = (
 )
 
 
-def prepare(settings: Settings) -> None:
-    """Bring tables, reference rows, check catalogue and landing folders up to what code and contracts say; commits."""
+def prepare(settings: Settings, *, with_marts: bool = True) -> None:
+    """Bring tables, reference rows, check catalogue and landing folders up to what code and contracts say; commits.
+
+    ``with_marts``: also empty marts, where there are none; they take dbt, and a check before sending reads none.
+    """
     house, fingerprint = load_house(), _fingerprint()
     connection = database.connect(settings, application_name="frontdoor prepare")
     try:
@@ -48,7 +51,7 @@ def prepare(settings: Settings) -> None:
             is_built = _has_marts(connection)
     finally:
         connection.close()
-    if not is_built:
+    if with_marts and not is_built:
         # Empty marts rather than none: whoever asks before the first file is answered, and the first file is not slow.
         warehouse.build(settings, even_if_nothing=True)
     _keep(settings)

@@ -1,8 +1,10 @@
 """The command line: ``frontdoor COMMAND``. One module per group of commands; each adds its own to the parser.
 
 Exit codes: 0 done, whatever the data's quality; 1 the system failed; 2 wrong usage, unknown agency or feed;
-3 ``--wait`` ran out. With ``--json`` one document goes to stdout and everything else to stderr. What is printed of a
-failure is our own sentence or an error's class, never its text, which may quote a record.
+3 ``--wait`` ran out; 4 ``check --strict`` found what must be mended.
+
+With ``--json`` one document goes to stdout and everything else to stderr. What is printed of a failure is our own
+sentence or an error's class, never its text, which may quote a record.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from pathlib import Path
 
 from frontdoor.cli.output import UsageMistake, fail, start_log
 
-OK, FAILED, WRONG_USAGE, WAITED_IN_VAIN, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FAILED, WRONG_USAGE, WAITED_IN_VAIN, MUST_BE_MENDED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from frontdoor.cli import delivering, demo, draining, feeds, looking, receipts, running, simulating
+from frontdoor.cli import checking, delivering, demo, draining, feeds, kit, looking, receipts, running, simulating
 
-GROUPS = (delivering, draining, looking, receipts, feeds, simulating, running, demo)
+GROUPS = (delivering, checking, draining, looking, receipts, feeds, kit, simulating, running, demo)
 
 EPILOG = """\
 exit codes: 0 done, whatever the data's quality; 1 the system failed; 2 wrong usage, unknown agency or feed;
-3 --wait ran out.
+3 --wait ran out; 4 `check --strict` found something critical, or lines that cannot be read.
 This is not a way to report a child in danger: immediate danger 999; urgent, ring the front door.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     from frontdoor import database, receipts
     from frontdoor.contract import load_house
 
-    form = _form(arguments)
+    form = form_of(arguments)
     connection = database.connect(settings)
     try:
         found = receipts.documents(
@@ -52,11 +53,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             for line in describe_receipt(document):
                 say(line)
         return 0
-    content = {
-        "html": lambda: receipts.page(document).encode(),
-        "xlsx": lambda: receipts.workbook(document),
-        "json": lambda: receipts.as_json(document),
-    }[form]()
+    content = content_of(document, form)
     if str(arguments.out) == "-":
         sys.stdout.buffer.write(content)
         return 0
@@ -68,7 +65,17 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _form(arguments: argparse.Namespace) -> str | None:
+def content_of(document: Mapping[str, Any], form: str) -> bytes:
+    """Return a receipt as the bytes of a file."""
+    from frontdoor import receipts
+
+    if form == "html":
+        return receipts.page(document).encode()
+    return receipts.workbook(document) if form == "xlsx" else receipts.as_json(document)
+
+
+def form_of(arguments: argparse.Namespace) -> str | None:
+    """Return which format ``--format`` and ``--out`` ask for; None where nothing is to be written."""
     if arguments.out is None:
         if arguments.format is not None:
             raise UsageMistake("--format wants --out FILE (- for stdout)")

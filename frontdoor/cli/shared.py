@@ -53,7 +53,8 @@ def describe_receipt(document: dict[str, Any]) -> Iterator[str]:
 
     receipt = document["receipt"]
     yield document["sentence"]
-    yield f"delivery {receipt['delivery_id']}, {receipt['title']} of {receipt['agency_name']}: {document['verdict']}"
+    which = "" if "check" in document else f"delivery {receipt['delivery_id']}, "
+    yield f"{which}{receipt['title']} of {receipt['agency_name']}: {document['verdict']}"
     at_rows: dict[str, list[int]] = {}
     for finding in document["findings"]:
         if finding["row"] is not None:
@@ -67,7 +68,11 @@ def describe_receipt(document: dict[str, Any]) -> Iterator[str]:
             yield f"  what to do: {rule['what_to_do']}"
             if rule["rule_id"] in at_rows:
                 yield f"  {document['rows_are'].lower()}: {ranges(at_rows[rule['rule_id']])}"
+    not_asked = document.get("check", {}).get("not_asked", [])
+    if not_asked:
+        yield f"\nnot asked: {', '.join(not_asked)}. {document['check']['why_not_asked']}"
     not_run = [rule["rule_id"] for rule in document["rules"] if rule["status"] == "not_run"]
+    not_run = [rule_id for rule_id in not_run if rule_id not in not_asked]
     if not_run:
         yield f"\nnot run: {', '.join(not_run)}"
     for each in document["unread"]:

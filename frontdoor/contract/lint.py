@@ -5,6 +5,7 @@ list, limit and column that is named must exist. Each problem is one line: file 
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -20,6 +21,8 @@ from frontdoor.contract.model import AGENCY_KINDS, DELIVERY_MODES, AgencyFeed, F
 
 LINEAGE = {"_agency_code", "_delivery_id", "_record_no", "_received_at", "_agency_kind", "_sufficiency"}
 KEYS = {"record_key", "content_hash", "has_own_key", "child_key", "sender_reference", "extra"}
+# What looks beyond the delivery; a check before sending has nothing there.
+EARLIER = re.compile(r"\b(raw|intake)\.")
 RECORD_RULE, QUERY_RULE, READER_RULE = "expect_records_to_keep_rule", "unexpected_rows_expectation", "reader"
 
 
@@ -104,6 +107,8 @@ def _of_predicates(feed: Feed, on: date) -> Iterator[str]:
             yield f"{rule.rule_id}: {rule.expectation_type} wants {wanted}: add it under implementation.kwargs"
         for name, sql in rule.expectation.items():
             yield from _of_sql(f"{rule.rule_id}: {name}", str(sql), known, on)
+            if rule.scope != "history" and EARLIER.search(str(sql)):
+                yield f"{rule.rule_id}: {name}: looks at earlier deliveries: give the rule scope: history"
     for element in feed.elements:
         for name in ("applies_when", "present_when", "unknown_when"):
             yield from _of_sql(f"{feed.code}: element {element.name}: {name}", getattr(element, name), known, on)

@@ -7,6 +7,7 @@ alone, holding its own lane only.
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from contextlib import ExitStack, suppress
 
 import psycopg2
@@ -27,8 +28,13 @@ LARGE_BYTES = 32 * 2**20
 LOAD_ATTEMPTS = 5
 
 
-def advance(connection: Connection, settings: Settings, house: House, feed: str) -> int:
-    """Advance all lanes of a feed that no other process holds; return deliveries published."""
+def advance(
+    connection: Connection, settings: Settings, house: House, feed: str, *, without: Collection[str] = ()
+) -> int:
+    """Advance all lanes of a feed that no other process holds; return deliveries published.
+
+    ``without``: scopes whose rules have nothing to hold a file against (`quality.judge`), in a check before sending.
+    """
     published = 0
     while True:
         with ExitStack() as kept:
@@ -46,7 +52,7 @@ def advance(connection: Connection, settings: Settings, house: House, feed: str)
                 for delivery_id, _, status, attempts in batch
                 if status != "received" or _load(connection, settings, house, delivery_id, attempts)
             ]
-            published += judge_and_publish(connection, settings, house, feed, ready)
+            published += judge_and_publish(connection, settings, house, feed, ready, without=without)
         # Looked at again after the locks are free: whoever came in vain while they were held has left its work to us.
         if not held:
             return published
@@ -153,12 +159,13 @@ def judge_and_publish(
     delivery_ids: list[int],
     *,
     notify_replayed: bool = False,
+    without: Collection[str] = (),
 ) -> int:
     """Judge loaded deliveries of one feed and publish them, judged or not; return deliveries published."""
     if not delivery_ids:
         return 0
     try:
-        quality.judge(connection, settings, house, feed, delivery_ids)
+        quality.judge(connection, settings, house, feed, delivery_ids, without=without)
     except Exception as error:
         if database.is_away(error):
             raise

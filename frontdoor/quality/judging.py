@@ -7,7 +7,7 @@ delivery that cannot be judged at all is `checked` with every rule `not_run`.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -30,15 +30,25 @@ log = logging.getLogger(__name__)
 Counts = dict[tuple[str, int], tuple[int, int] | None]
 
 
-def judge(connection: Connection, settings: Settings, house: House, feed: str, delivery_ids: Sequence[int]) -> None:
+def judge(
+    connection: Connection,
+    settings: Settings,
+    house: House,
+    feed: str,
+    delivery_ids: Sequence[int],
+    *,
+    without: Collection[str] = (),
+) -> None:
     """Judge deliveries of one feed that were read and committed; write results, findings, verdicts; commit.
 
+    ``without``: scopes whose rules have nothing here to hold a file against. What they find in the file alone stands;
+    where they find nothing they are `not_run`, and the verdict is none the worse for it.
     Raises only when the database itself fails.
     """
     if not delivery_ids:
         return
     try:
-        _judge(connection, settings, house, house.feeds[feed], delivery_ids)
+        _judge(connection, settings, house, house.feeds[feed], delivery_ids, without)
         return
     except Exception as error:
         _go_on(connection, delivery_ids, error)
@@ -46,13 +56,20 @@ def judge(connection: Connection, settings: Settings, house: House, feed: str, d
         try:
             if len(delivery_ids) == 1:
                 raise LookupError("judged alone already")
-            _judge(connection, settings, house, house.feeds[feed], [delivery_id])
+            _judge(connection, settings, house, house.feeds[feed], [delivery_id], without)
         except Exception as error:
             _go_on(connection, [delivery_id], error)
-            _conclude(connection, house, house.feeds[feed], [delivery_id], {})
+            _conclude(connection, house, house.feeds[feed], [delivery_id], {}, without)
 
 
-def _judge(connection: Connection, settings: Settings, house: House, feed: Feed, delivery_ids: Sequence[int]) -> None:
+def _judge(
+    connection: Connection,
+    settings: Settings,
+    house: House,
+    feed: Feed,
+    delivery_ids: Sequence[int],
+    without: Collection[str],
+) -> None:
     with connection.cursor() as cursor:
         deliveries = _deliveries(cursor, house, feed, delivery_ids)
     connection.rollback()
@@ -64,23 +81,39 @@ def _judge(connection: Connection, settings: Settings, house: House, feed: Feed,
         counts: Counts = {}
         for group, said in zip(groups, counted, strict=True):
             counts |= _write(cursor, feed, group, said)
-        _finish(cursor, house, feed, deliveries, counts)
+        _finish(cursor, house, feed, deliveries, counts, without)
 
 
-def _conclude(connection: Connection, house: House, feed: Feed, delivery_ids: Sequence[int], counts: Counts) -> None:
+def _conclude(
+    connection: Connection,
+    house: House,
+    feed: Feed,
+    delivery_ids: Sequence[int],
+    counts: Counts,
+    without: Collection[str],
+) -> None:
     with connection, connection.cursor() as cursor:
         findings.clear(cursor, feed, delivery_ids)
-        _finish(cursor, house, feed, _deliveries(cursor, house, feed, delivery_ids), counts)
+        _finish(cursor, house, feed, _deliveries(cursor, house, feed, delivery_ids), counts, without)
 
 
-def _finish(cursor: Cursor, house: House, feed: Feed, deliveries: Sequence[Delivery], counts: Counts) -> None:
+def _finish(
+    cursor: Cursor,
+    house: House,
+    feed: Feed,
+    deliveries: Sequence[Delivery],
+    counts: Counts,
+    without: Collection[str],
+) -> None:
     delivery_ids = [each.delivery_id for each in deliveries]
+    left_out = [rule.rule_id for rule in feed.rules if rule.scope in without]
+    counts = {each: said for each, said in counts.items() if each[0] not in left_out or (said and said[1])}
     findings.let_the_planner_know(cursor, sum(said[1] for said in counts.values() if said))
     results.write(cursor, house, feed, deliveries, counts)
     if counts:
         findings.mark_persisting(cursor, delivery_ids)
         findings.resolve(cursor, feed, findings.records_of(feed, _condition(deliveries)), delivery_ids)
-    results.conclude(cursor, delivery_ids)
+    results.conclude(cursor, delivery_ids, left_out)
 
 
 def _write(cursor: Cursor, feed: Feed, group: Group, said: Mapping[str, Counted]) -> Counts:

@@ -40,8 +40,11 @@ def write(cursor: Cursor, house: House, feed: Feed, deliveries: Sequence[Deliver
     )
 
 
-def conclude(cursor: Cursor, delivery_ids: Sequence[int]) -> None:
-    """Verdict, state and event. What was not checked cannot be called accepted without findings."""
+def conclude(cursor: Cursor, delivery_ids: Sequence[int], left_out: Sequence[str] = ()) -> None:
+    """Verdict, state and event. What was not checked cannot be called accepted without findings.
+
+    ``left_out``: rules that could not be asked in full here, and so say nothing by not having run.
+    """
     cursor.execute(
         """
         with before as (
@@ -61,7 +64,9 @@ def conclude(cursor: Cursor, delivery_ids: Sequence[int]) -> None:
                         select from quality.findings where findings.delivery_id = deliveries.delivery_id
                     ) or exists (
                         select from quality.check_results
-                        where check_results.delivery_id = deliveries.delivery_id and check_results.status = 'not_run'
+                        where
+                            check_results.delivery_id = deliveries.delivery_id and check_results.status = 'not_run'
+                            and check_results.rule_id <> all(%(left_out)s::text[])
                     ) then 'accepted_with_findings'
                     else 'accepted'
                 end
@@ -72,7 +77,7 @@ def conclude(cursor: Cursor, delivery_ids: Sequence[int]) -> None:
         insert into intake.delivery_events (delivery_id, status_from, status_to, at)
         select delivery_id, status_from, 'checked', %(at)s from concluded
         """,
-        {"ids": list(delivery_ids), "at": clock.now(), "replaced": REPLACED_BYTES},
+        {"ids": list(delivery_ids), "at": clock.now(), "replaced": REPLACED_BYTES, "left_out": list(left_out)},
     )
 
 

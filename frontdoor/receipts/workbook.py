@@ -36,7 +36,7 @@ def workbook(document: Mapping[str, Any]) -> bytes:
     # Nothing in it is a formula or a link, whatever a text begins with.
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(made, options) as book:
-        book.set_properties({"created": MADE_AT, "title": f"Receipt for delivery {document['receipt']['delivery_id']}"})
+        book.set_properties({"created": MADE_AT, "title": _title(document)})
         styles = _Styles(book)
         rules = {rule["rule_id"]: rule for rule in document["rules"]}
         _summary(book.add_worksheet("Summary"), styles, document)
@@ -52,6 +52,12 @@ def workbook(document: Mapping[str, Any]) -> bytes:
             ([each["column"], each["needed"], each["expected"]] for each in document["columns"]),
         )
     return made.getvalue()
+
+
+def _title(document: Mapping[str, Any]) -> str:
+    if "check" in document:
+        return "Check before sending"
+    return f"Receipt for delivery {document['receipt']['delivery_id']}"
 
 
 class _Styles:
@@ -74,7 +80,8 @@ def _summary(sheet: Worksheet, styles: _Styles, document: Mapping[str, Any]) -> 
     for column, width in enumerate(widths.values()):
         sheet.set_column(column, column, width)
     sheet.write_string(0, 0, document["sentence"], styles.heading)
-    sheet.write_string(1, 0, f"Delivery {receipt['delivery_id']}, {receipt['title']} of {receipt['agency_name']}")
+    which = "Check before sending" if "check" in document else f"Delivery {receipt['delivery_id']}"
+    sheet.write_string(1, 0, f"{which}, {receipt['title']} of {receipt['agency_name']}")
     sheet.write_string(2, 0, f"Verdict: {(document['verdict'] or 'not judged').replace('_', ' ')}")
     sheet.write_string(
         3,
@@ -82,9 +89,8 @@ def _summary(sheet: Worksheet, styles: _Styles, document: Mapping[str, Any]) -> 
         f"{counts['records_in']:,} in = {counts['records_listed']:,} on the list + {counts['records_unread']:,} unread",
     )
     sheet.write_string(4, 0, document["safety"], styles.warning)
-    sheet.write_string(
-        5, 0, "Send this sheet back with its last columns filled. No name and no detail of a child in it."
-    )
+    to_send_back = "Send this sheet back with its last columns filled. No name and no detail of a child in it."
+    sheet.write_string(5, 0, document["check"]["notice"] if "check" in document else to_send_back)
     for column, label in enumerate(widths):
         sheet.write_string(7, column, label, styles.label)
     broken = [rule for rule in document["rules"] if rule["failed"]]

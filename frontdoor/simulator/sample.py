@@ -65,7 +65,7 @@ def sample_records(
     that is gone has one record less). Raises ValueError where nothing is agreed between them or the rule cannot fail in
     such a file.
     """
-    sample = _sample(house, agency, feed, seed, on)
+    sample = sample_of(house, agency, feed, seed, on)
     _refuse(house, sample, agency, break_rule, records)
     if sample.has_layout:
         middle = records // 2
@@ -93,7 +93,7 @@ def write_sample(
 
     Rules about an earlier delivery are left out. Raises ValueError as above, and where the ratio leaves no room.
     """
-    sample = _sample(house, agency, feed, seed, on)
+    sample = sample_of(house, agency, feed, seed, on)
     if sample.has_layout:
         raise ValueError(f"{feed} is written as a whole: use sample_records")
     _refuse(house, sample, agency, break_rule, records)
@@ -109,7 +109,8 @@ def write_sample(
         pack(file, sample.feed, sample.agreed, _lines(sample, records, break_rule, slots, every))
 
 
-def _sample(house: House, agency: str, source: str, seed: int, on: date | None) -> Sample:
+def sample_of(house: House, agency: str, source: str, seed: int, on: date | None) -> Sample:
+    """What is to be written by this sender, on a day (default: today). Raises ValueError as `sample_records`."""
     on = on or clock.now().date()
     has_layout = source in house.layouts
     feeds = house.layouts[source].feeds if has_layout else (source,)
@@ -139,7 +140,7 @@ def _lines(
 ) -> Iterator[bytes]:
     """The header, then blocks of lines. slots: place within a run of `every` records -> the rule that fails there."""
     failing = [break_rule] if break_rule else list(slots.values())
-    columns = _columns(sample, failing)
+    columns = columns_of(sample, failing)
     words = words_of(sample.feed, sample.agreed, columns, sample.on, sample.seed)
     yield words.header()
     middle = records // 2
@@ -167,7 +168,8 @@ def _lines(
     yield "".join(block).encode() + words.footer()
 
 
-def _columns(sample: Sample, failing: list[str]) -> list[str]:
+def columns_of(sample: Sample, failing: list[str]) -> list[str]:
+    """The properties that records use, good ones and those failing these rules, in the order of the contract."""
     used = set(sample.record(0))
     for rule in failing:
         used |= set(sample.record(0, rule))

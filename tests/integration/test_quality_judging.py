@@ -194,15 +194,34 @@ def test_a_batch_that_fails_is_judged_delivery_by_delivery(
     deliveries = [trial.deliver(connection, [record(n, forename=None)]) for n in range(3)]
     real = judging._judge
 
-    def fails_with_the_second(connection: Any, settings: Any, house: Any, feed: Any, ids: Any) -> None:
+    def fails_with_the_second(connection: Any, settings: Any, house: Any, feed: Any, ids: Any, *left_out: Any) -> None:
         if deliveries[1] in ids:
             raise RuntimeError("the second one")
-        real(connection, settings, house, feed, ids)
+        real(connection, settings, house, feed, ids, *left_out)
 
     monkeypatch.setattr(judging, "_judge", fails_with_the_second)
     judge(database, connection, *deliveries)
     assert [results(connection, each)["TRI-001"][0] for each in deliveries] == ["fail", "not_run", "fail"]
     assert {delivered(connection, each)[0] for each in deliveries} == {"checked"}
+
+
+def test_rule_left_out_is_not_run_and_no_verdict_is_worse_but_what_it_finds_stands(
+    database: Any, connection: Any
+) -> None:
+    past = rows_rule("TRI-007", TWICE.expectation["unexpected_rows_query"], scope="history")
+    of = trial.house(NAME, past)
+    good, twice = (trial.deliver(connection, [record(n) for n in numbers]) for numbers in ((1, 2), (7, 7)))
+    trial.read(connection, of, good, twice)
+    quality.judge(connection, database.settings, of, FEED, [good, twice], without=("history",))
+    assert results(connection, good)["TRI-007"] == ("not_run", 0, 0)
+    assert results(connection, twice)["TRI-007"] == ("fail", 2, 2)
+    assert [delivered(connection, each)[1] for each in (good, twice)] == ["accepted", "accepted_with_findings"]
+    # A rule that could not be run is another matter.
+    broken = trial.house(NAME, BROKEN[0])
+    third = trial.deliver(connection, [record(8)])
+    trial.read(connection, broken, third)
+    quality.judge(connection, database.settings, broken, FEED, [third], without=("history",))
+    assert delivered(connection, third)[1] == "accepted_with_findings"
 
 
 def test_counts_that_differ_from_what_was_written_make_the_rule_not_run(

@@ -55,6 +55,12 @@ def test_our_own_declarations_are_right() -> None:
         ),
         (
             "police/contract.odcs.yaml",
+            "{property: scope, value: history}",
+            "{property: scope, value: delivery}",
+            "looks at earlier deliveries: give the rule scope: history",
+        ),
+        (
+            "police/contract.odcs.yaml",
             "{limit:police_known_to_sent}",
             "{limit:police_patience}",
             "has a row police_patience",
