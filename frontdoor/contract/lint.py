@@ -23,6 +23,17 @@ KEYS = {"record_key", "content_hash", "has_own_key", "child_key", "sender_refere
 RECORD_RULE, QUERY_RULE, READER_RULE = "expect_records_to_keep_rule", "unexpected_rows_expectation", "reader"
 
 
+def look(root: Path | None, on: date) -> tuple[list[str], str]:
+    """Every problem, and a sentence that counts what was looked at where there is none."""
+    found = problems(root, on)
+    if found:
+        return found, ""
+    house = load_house(root)
+    rules = sum(len(feed.rules) for feed in house.feeds.values()) + len(house.file_rules)
+    agreements, layouts = len(house.agency_feeds), len(house.layouts)
+    return [], f"{len(house.feeds)} contracts, {rules} rules, {agreements} agreements, {layouts} layouts: right"
+
+
 def problems(root: Path | None, on: date) -> list[str]:
     """Every problem of the declarations below `root` as they stand on a day; none means clean."""
     root = root or expectations_folder()
