@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import argparse
 
-from frontdoor.cli import contracts, delivering, demo, draining, feeds, looking, receipts, running, simulating, starting
+from frontdoor.cli import (
+    contracts,
+    delivering,
+    demo,
+    draining,
+    feeds,
+    labels,
+    looking,
+    receipts,
+    running,
+    simulating,
+    starting,
+)
 
-GROUPS = (delivering, draining, looking, receipts, feeds, starting, contracts, simulating, running, demo)
+GROUPS = (delivering, draining, looking, receipts, feeds, starting, contracts, labels, simulating, running, demo)
 
 EPILOG = """\
 exit codes: 0 done, whatever the data's quality; 1 the system failed; 2 wrong usage, unknown agency or feed;

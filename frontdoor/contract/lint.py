@@ -152,6 +152,11 @@ def _of_sql(place: str, sql: str, known: set[str], on: date) -> Iterator[str]:
 def _of_agreement(agreed: AgencyFeed, feed: Feed, on: date) -> Iterator[str]:
     place = f"{agreed.feed}/agencies/{agreed.agency}.yaml: {agreed.version}"
     yield from _of_codes(place, agreed.codes, on)
+    for code_list, labels in agreed.ambiguous.items():
+        mapped = {normalised(label) for label in agreed.codes.get(code_list, {})}
+        for label in labels:
+            if normalised(label) in mapped:
+                yield f"{place}: ambiguous.{code_list}: {label!r} is mapped to a code as well: one or the other"
     if agreed.list_separator == "" and any(prop.is_list for prop in feed.properties):
         yield f"{place}: list_separator: expected the mark between the items of a list, found nothing"
 

@@ -134,6 +134,7 @@ class AgencyFeed:
 
     `headers` maps the sender's header (compared by `normalised`) to a property; a contract's own property names are
     always understood besides. `codes` maps, per code list, the sender's label (compared by `normalised`) to a code.
+    `ambiguous`: per code list, labels of which a person decided that they may mean several things.
     `archive` says what the sender packs its files into; it is only written by it, and never asked for when reading.
     `delivery_mode`: whether a file holds the whole list (`snapshot`) or what is new or changed since (`increment`); the
     contract's, where the agency agreed nothing else.
@@ -156,6 +157,7 @@ class AgencyFeed:
     tightened: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     archive: str = "none"
     delivery_mode: str = "increment"
+    ambiguous: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)

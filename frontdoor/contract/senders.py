@@ -118,6 +118,7 @@ def _version(node: Node, agency: str, feed: model.Feed, layouts: Mapping[str, mo
         waived_rules=node.texts("waived_rules"),
         tightened=MappingProxyType(_tightened(node, feed)),
         archive=node.word("archive", model.ARCHIVES, "none"),
+        ambiguous=MappingProxyType(_ambiguous(node, feed)),
     )
 
 
@@ -140,6 +141,17 @@ def _codes(node: Node, feed: model.Feed) -> dict[str, Mapping[str, str]]:
         if name not in lists:
             raise ContractError(f"{node.file}: {codes.place}: expected a code list used by {feed.code}, found {name}")
     return {name: MappingProxyType(codes.text_mapping(name)) for name in codes.value}
+
+
+def _ambiguous(node: Node, feed: model.Feed) -> dict[str, tuple[str, ...]]:
+    lists = {prop.code_list for prop in feed.properties}
+    ambiguous = node.mapping("ambiguous")
+    for name in ambiguous.value:
+        if name not in lists:
+            raise ContractError(
+                f"{node.file}: {ambiguous.place}: expected a code list used by {feed.code}, found {name}"
+            )
+    return {name: ambiguous.texts(name) for name in ambiguous.value}
 
 
 def _tightened(node: Node, feed: model.Feed) -> dict[str, str]:
