@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from frontdoor.cli import trying
 from frontdoor.cli.output import UsageMistake, emit, note, say
 from frontdoor.cli.shared import a_day, add_json, agency_and_source
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    """Add ``contract lint``, ``contract show`` and ``contract diff``."""
+    """Add ``contract lint``, ``show``, ``diff`` and ``trial``."""
     contract = commands.add_parser("contract", help="what was agreed with whom, and whether it is right")
     actions = contract.add_subparsers(title="actions", dest="action", required=True, metavar="ACTION")
 
@@ -48,6 +49,7 @@ def add(commands: Any) -> None:
     )
     add_json(differing)
     differing.set_defaults(run=run_diff)
+    trying.add(actions)
 
 
 def _add_whom(parser: argparse.ArgumentParser) -> None:

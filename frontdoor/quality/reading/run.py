@@ -85,7 +85,7 @@ def _way(house: House, batch: Batch) -> Way:
     # A way holds its house, so the id of one that is remembered is nobody else's.
     if known is None:
         how = dialect(house, batch.feed, batch.agency, batch.source, batch.on)
-        before, _, after = _reading(house, batch, how, _RECORDS).partition(_RECORDS)
+        before, _, after = reading(house, batch, how, _RECORDS).partition(_RECORDS)
         if len(_ways) >= MOST_WAYS:
             _ways.clear()
         known = _ways[key] = Way(house, how, before, after)
@@ -201,7 +201,8 @@ def _let_the_planner_know(cursor: Cursor, batch: Batch, condition: str) -> None:
         cursor.execute(f"analyze {partition} (_delivery_id, _record_no, _received_at, record_key, has_own_key)")
 
 
-def _reading(house: House, batch: Batch, how: Dialect, condition: str) -> str:
+def reading(house: House, batch: Batch, how: Dialect, condition: str) -> str:
+    """SQL that reads what `condition` finds, as this batch is read."""
     layout = house.layouts.get(batch.source)
     carried = layout.carried(batch.feed.code) if layout else None
     kind = _kind_of(house, batch)
