@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from frontdoor.cli import trying
+from frontdoor.cli import signing, trying
 from frontdoor.cli.output import UsageMistake, emit, note, say
 from frontdoor.cli.shared import a_day, add_json, agency_and_source
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    """Add ``contract lint``, ``show``, ``diff`` and ``trial``."""
+    """Add ``contract lint``, ``show``, ``diff``, ``trial`` and ``sign``."""
     contract = commands.add_parser("contract", help="what was agreed with whom, and whether it is right")
     actions = contract.add_subparsers(title="actions", dest="action", required=True, metavar="ACTION")
 
@@ -50,6 +50,7 @@ def add(commands: Any) -> None:
     add_json(differing)
     differing.set_defaults(run=run_diff)
     trying.add(actions)
+    signing.add(actions)
 
 
 def _add_whom(parser: argparse.ArgumentParser) -> None:
@@ -151,7 +152,9 @@ def _which(document: dict[str, Any]) -> str:
 def _in_words(document: dict[str, Any]) -> Iterator[str]:
     yield f"{document['title']} as {document['agency_name']} sends it by {document['source']}: {_which(document)}"
     for each in document["versions"]:
-        yield f"  version {each['version']}: from {each['valid_from']} to {each['valid_to'] or 'further notice'}"
+        signed = ", ".join(f"{party} {said['on']}" for party, said in each["signed"].items()) or "nobody"
+        days = f"from {each['valid_from']} to {each['valid_to'] or 'further notice'}"
+        yield f"  version {each['version']}: {days}; signed by {signed}"
     for name, value in document["terms"].items():
         yield f"  {name}: {' | '.join(value) if isinstance(value, list) else value}"
     for role, holder in document["contacts"].items():

@@ -10,6 +10,7 @@ from typing import Any
 
 from frontdoor import reference
 from frontdoor.contract.model import AgencyFeed, Feed, House, Layout, Rule
+from frontdoor.contract.signing import missing
 
 AS_CONTRACT, TIGHTENED, WAIVED = "as_contract", "tightened", "waived"
 
@@ -53,8 +54,14 @@ def document(house: House, agreed: AgencyFeed, on: date) -> dict[str, Any]:
         "codes": _codes(feed, agreed, on),
         "rules": rules,
         "versions": [
-            {"version": each.version, "valid_from": each.valid_from, "valid_to": each.valid_to}
-            for each in house.agency_feeds
+            {
+                "version": each.version,
+                "valid_from": each.valid_from,
+                "valid_to": each.valid_to,
+                "signed": {party: {"on": said.on, "role": said.role} for party, said in each.signed.items()},
+                "signatures_missing": list(missing(each)),
+            }
+            for each in house.declared
             if (each.agency, each.source, each.feed) == (agreed.agency, agreed.source, agreed.feed)
         ],
     }

@@ -7,6 +7,7 @@ an anchor share the new line as well.
 import io
 import os
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,23 @@ def mark_ambiguous(house: House, path: Path, agreed: AgencyFeed, code_list: str,
             listed[code_list].append(_quoted(label))
 
     _edit(house, path, agreed, edit)
+
+
+def sign(house: House, path: Path, agreed: AgencyFeed, party: str, on: date, role: str) -> None:
+    """Record that a party signed this version."""
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+    yaml = _yaml()
+    document = yaml.load(path.read_text(encoding="utf-8"))
+    said = CommentedMap(source=agreed.source) if agreed.source != agreed.feed else CommentedMap()
+    said.update(version=_quoted(agreed.version), party=party, signed=on, role=_quoted(role))
+    said.fa.set_flow_style()
+    if document.get("signatures") is None:
+        document["signatures"] = CommentedSeq()
+    document["signatures"].append(said)
+    text = io.StringIO()
+    yaml.dump(document, text)
+    write(house, path, agreed.feed, text.getvalue())
 
 
 def _edit(house: House, path: Path, agreed: AgencyFeed, edit: Callable[[Any], None]) -> None:

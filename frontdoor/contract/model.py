@@ -21,6 +21,8 @@ AGENCY_KINDS = ("police", "education", "health", "housing", "council", "public")
 # How a file may be written; gz and zip around any of them are always understood.
 FORMATS = ("csv", "json", "jsonl", "xml", "xlsx")
 ARCHIVES = ("none", "gz", "zip")
+# Who signs a version of what an agency agreed.
+PARTIES = ("sender", "council")
 DELIVERY_MODES = ("increment", "snapshot")
 # The words of the standard (ODCS 3.1). A sufficiency rule is `completeness` there and `sufficiency` in our scores.
 DIMENSIONS = ("accuracy", "completeness", "conformity", "consistency", "coverage", "timeliness", "uniqueness")
@@ -129,6 +131,14 @@ class Agency:
 
 
 @dataclass(frozen=True)
+class Signature:
+    """When a party signed, and by which role; never a person."""
+
+    on: date
+    role: str
+
+
+@dataclass(frozen=True)
 class AgencyFeed:
     """How one agency sends one feed by one source between two days (`valid_to` is the last day, or None).
 
@@ -158,6 +168,8 @@ class AgencyFeed:
     archive: str = "none"
     delivery_mode: str = "increment"
     ambiguous: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    # Party -> signature.
+    signed: Mapping[str, Signature] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)
@@ -211,13 +223,17 @@ class Layout:
 
 @dataclass(frozen=True)
 class House:
-    """Everything that is declared under `expectations/`."""
+    """Everything that is declared under `expectations/`.
+
+    `agency_feeds`: the versions in force, each in its days; `declared`: all versions, as their files say.
+    """
 
     feeds: Mapping[str, Feed]
     agencies: Mapping[str, Agency]
     layouts: Mapping[str, Layout]
     agency_feeds: tuple[AgencyFeed, ...]
     file_rules: tuple[Rule, ...]
+    declared: tuple[AgencyFeed, ...] = ()
 
     def agency_feed(self, agency: str, source: str, feed: str, on: date) -> AgencyFeed | None:
         """How the agency sends the feed by the source on a day; None if nothing is agreed for that day."""

@@ -6,12 +6,14 @@ from the layout; the agency's own wins where both say something.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
 
 from frontdoor.contract import model
 from frontdoor.contract.feed import parse_rule
 from frontdoor.contract.files import ContractError, Node
+from frontdoor.contract.signing import signatures
 
 DATE_FORMATS = ("YYYY-MM-DD", "DD/MM/YYYY")
 TIMESTAMP_FORMATS = ("YYYY-MM-DD HH24:MI:SS", "YYYY-MM-DD HH24:MI", "DD/MM/YYYY HH24:MI:SS", "DD/MM/YYYY HH24:MI")
@@ -81,7 +83,11 @@ def parse_agency_feeds(
     agency = document.text("agency")
     if agency not in agencies:
         raise document.wrong("agency", f"a file expectations/agencies/{agency}.yaml")
-    versions = tuple(_version(node, agency, feed, layouts) for node in document.nodes("versions", "version"))
+    declared = [_version(node, agency, feed, layouts) for node in document.nodes("versions", "version")]
+    signed = signatures(document, feed.code)
+    versions = tuple(
+        replace(each, signed=MappingProxyType(signed.get((each.source, each.version), {}))) for each in declared
+    )
     if not versions:
         raise document.wrong("versions", "at least one dated version")
     _refuse_overlap(document, versions)
