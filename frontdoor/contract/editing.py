@@ -25,10 +25,7 @@ def map_label(house: House, path: Path, agreed: AgencyFeed, code_list: str, labe
     """Let a label mean a code in this version."""
 
     def edit(version: Any) -> None:
-        meant = {normalised(each): known for each, known in agreed.codes.get(code_list, {}).items()}
-        known = meant.get(normalised(label))
-        if known is not None:
-            raise ContractError(f"{path.name}: codes.{code_list}: {label!r} is mapped to {known} already")
+        _refuse_mapped(path, agreed, code_list, label)
         _forget(version, code_list, label)
         _within(_within(version, "codes"), code_list)[_quoted(label)] = _quoted(code)
 
@@ -41,6 +38,7 @@ def mark_ambiguous(house: House, path: Path, agreed: AgencyFeed, code_list: str,
     def edit(version: Any) -> None:
         from ruamel.yaml.comments import CommentedSeq
 
+        _refuse_mapped(path, agreed, code_list, label)
         listed = _within(version, "ambiguous")
         if code_list not in listed:
             listed[code_list] = CommentedSeq()
@@ -129,6 +127,13 @@ def _quoted(text: str) -> Any:
     except plain.YAMLError:
         is_plain = False
     return text if is_plain else DoubleQuotedScalarString(text)
+
+
+def _refuse_mapped(path: Path, agreed: AgencyFeed, code_list: str, label: str) -> None:
+    meant = {normalised(each): known for each, known in agreed.codes.get(code_list, {}).items()}
+    known = meant.get(normalised(label))
+    if known is not None:
+        raise ContractError(f"{path.name}: codes.{code_list}: {label!r} is mapped to {known} already")
 
 
 def _forget(version: Any, code_list: str, label: str) -> None:

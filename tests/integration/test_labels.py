@@ -128,6 +128,7 @@ def test_one_unknown_item_of_a_list_is_listed_alone_and_a_filler_is_none(place: 
         (["--list", "notice_type", "--label", "x", "--to", "nonsense"], "notice_type has no such code"),
         (["--list", "level", "--label", "x", "--to", "child"], "no code list of that name is used there"),
         (["--list", "notice_type", "--label", "ccn", "--to", "adult"], "is mapped to child already"),
+        (["--list", "notice_type", "--label", "CCN", "--ambiguous"], "is mapped to child already"),
         (["--list", "notice_type", "--label", " ", "--to", "adult"], "wants the text of a label"),
     ],
 )
