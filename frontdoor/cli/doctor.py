@@ -29,6 +29,7 @@ def examine(settings: Settings) -> list[Check]:
     return [
         *of_platform(settings),
         _tried("contracts", _contracts),
+        _tried("signatures", _signatures),
         _tried("passfile", lambda: _passfile(settings)),
         _tried("routing", lambda: _routing(settings)),
         *_of_database(settings),
@@ -53,6 +54,22 @@ def _contracts() -> Check:
         return Check("contracts", False, str(error))
     counted = f"{len(house.feeds)} feeds, {len(house.layouts)} layouts, {len(house.agencies)} agencies"
     return Check("contracts", True, f"The contracts can be read: {counted}.")
+
+
+def _signatures() -> Check:
+    from frontdoor.contract import load_house
+    from frontdoor.contract.signing import missing
+
+    house, today = load_house(), clock.now().date()
+    waiting = [each for each in house.declared if each.valid_from <= today and missing(each)]
+    if not waiting:
+        return Check("signatures", True, "Every agreement whose day has come is signed by both parties.")
+    said = "; ".join(
+        f"version {each.version} of {each.agency} and {each.source} ({each.feed}) by {' and '.join(missing(each))}"
+        for each in waiting
+    )
+    sentence = f"Not signed, so the version before it holds, or where there is none it is used unsigned: {said}."
+    return Check("signatures", False, f"{sentence} Then: frontdoor contract sign.")
 
 
 def _routing(settings: Settings) -> Check:

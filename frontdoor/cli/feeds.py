@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from frontdoor.cli import starting
 from frontdoor.cli.output import UsageMistake, emit, say
 from frontdoor.cli.shared import add_json, agency_and_source
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    """Add ``feed list``, ``feed show`` and ``feed sample``."""
+    """Add ``feed list``, ``feed show``, ``feed sample`` and ``feed new``."""
     feed = commands.add_parser("feed", help="the contracts, and invented files that keep them")
     actions = feed.add_subparsers(title="actions", dest="action", required=True, metavar="ACTION")
 
@@ -37,6 +38,7 @@ def add(commands: Any) -> None:
     sampled.add_argument("--seed", type=int, default=1, metavar="S", help="the same seed gives the same file")
     sampled.add_argument("--out", required=True, type=Path, metavar="FILE", help="- for stdout")
     sampled.set_defaults(run=run_sample)
+    starting.add_feed(actions)
 
 
 def run_list(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -4,9 +4,37 @@ from __future__ import annotations
 
 import argparse
 
-from frontdoor.cli import checking, delivering, demo, draining, feeds, kit, looking, receipts, running, simulating
+from frontdoor.cli import (
+    checking,
+    contracts,
+    delivering,
+    demo,
+    draining,
+    feeds,
+    kit,
+    labels,
+    looking,
+    receipts,
+    running,
+    simulating,
+    starting,
+)
 
-GROUPS = (delivering, checking, draining, looking, receipts, feeds, kit, simulating, running, demo)
+GROUPS = (
+    delivering,
+    checking,
+    draining,
+    looking,
+    receipts,
+    feeds,
+    starting,
+    contracts,
+    labels,
+    kit,
+    simulating,
+    running,
+    demo,
+)
 
 EPILOG = """\
 exit codes: 0 done, whatever the data's quality; 1 the system failed; 2 wrong usage, unknown agency or feed;

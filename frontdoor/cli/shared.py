@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from frontdoor.cli.output import UsageMistake
 
 if TYPE_CHECKING:
-    from frontdoor.contract import House
+    from frontdoor.contract import AgencyFeed, House
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +29,31 @@ def agency_and_source(house: House, agency: str, source: str) -> tuple[str, str]
         its_own = [known for known in house.sources() if house.accepts(agency, known)]
         raise UsageMistake(f"{agency} does not send {source}; it sends: {_names(its_own)}")
     return agency, source
+
+
+def a_day(text: str) -> date:
+    """Return a date written YYYY-MM-DD, for argparse."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("wants a date written YYYY-MM-DD") from None
+
+
+def proposed_house(house: House, agency: str, source: str, path: Path) -> tuple[House, AgencyFeed | None]:
+    """Return the house as it would be if the file held (`frontdoor.contract.proposal`); else raise UsageMistake."""
+    from frontdoor.contract import ContractError
+    from frontdoor.contract.proposal import house_with
+
+    layout = house.layouts.get(source)
+    try:
+        proposed, agreed = house_with(house, path, layout.feeds[0] if layout else source)
+    except OSError:
+        raise UsageMistake("--proposed cannot be read") from None
+    except ContractError as error:  # speaks of our own declarations
+        raise UsageMistake(str(error)) from None
+    if agreed is not None and (agreed.agency, agreed.source) != (agency, source):
+        raise UsageMistake(f"--proposed speaks of {agreed.agency} and {agreed.source}")
+    return proposed, agreed
 
 
 def describe_file(document: dict[str, Any]) -> Iterator[str]:

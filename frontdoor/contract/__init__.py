@@ -32,6 +32,7 @@ from frontdoor.contract.model import (
     normalised,
 )
 from frontdoor.contract.senders import parse_agency, parse_agency_feeds, parse_file_rules, parse_layout
+from frontdoor.contract.signing import in_force
 
 __all__ = [
     "Agency",
@@ -92,19 +93,19 @@ def _read(root: Path, stamps: tuple[tuple[Path, int, int], ...]) -> House:
             raise ContractError(
                 f"{path.parent.name}/{path.name}: feedCode: expected {path.parent.name}, found {feed.code}"
             )
-    agency_feeds = tuple(
-        agreed
+    files_of_agencies = [
+        parse_agency_feeds(read_yaml(path, root), feed, agencies, layouts)
         for contract, feed in contracts.items()
         for path in sorted(contract.parent.glob("agencies/*.yaml"))
-        for agreed in parse_agency_feeds(read_yaml(path, root), feed, agencies, layouts)
-    )
+    ]
     file_rules = root / "file_rules.yaml"
     return House(
         feeds=_by_code(contracts.values()),
         agencies=agencies,
         layouts=layouts,
-        agency_feeds=agency_feeds,
+        agency_feeds=tuple(agreed for versions in files_of_agencies for agreed in in_force(versions)),
         file_rules=parse_file_rules(read_yaml(file_rules, root)) if file_rules.exists() else (),
+        declared=tuple(agreed for versions in files_of_agencies for agreed in versions),
     )
 
 

@@ -26,6 +26,17 @@ EARLIER = re.compile(r"\b(raw|intake)\.")
 RECORD_RULE, QUERY_RULE, READER_RULE = "expect_records_to_keep_rule", "unexpected_rows_expectation", "reader"
 
 
+def look(root: Path | None, on: date) -> tuple[list[str], str]:
+    """Every problem, and a sentence that counts what was looked at where there is none."""
+    found = problems(root, on)
+    if found:
+        return found, ""
+    house = load_house(root)
+    rules = sum(len(feed.rules) for feed in house.feeds.values()) + len(house.file_rules)
+    agreements, layouts = len(house.agency_feeds), len(house.layouts)
+    return [], f"{len(house.feeds)} contracts, {rules} rules, {agreements} agreements, {layouts} layouts: right"
+
+
 def problems(root: Path | None, on: date) -> list[str]:
     """Every problem of the declarations below `root` as they stand on a day; none means clean."""
     root = root or expectations_folder()
@@ -146,6 +157,11 @@ def _of_sql(place: str, sql: str, known: set[str], on: date) -> Iterator[str]:
 def _of_agreement(agreed: AgencyFeed, feed: Feed, on: date) -> Iterator[str]:
     place = f"{agreed.feed}/agencies/{agreed.agency}.yaml: {agreed.version}"
     yield from _of_codes(place, agreed.codes, on)
+    for code_list, labels in agreed.ambiguous.items():
+        mapped = {normalised(label) for label in agreed.codes.get(code_list, {})}
+        for label in labels:
+            if normalised(label) in mapped:
+                yield f"{place}: ambiguous.{code_list}: {label!r} is mapped to a code as well: one or the other"
     if agreed.list_separator == "" and any(prop.is_list for prop in feed.properties):
         yield f"{place}: list_separator: expected the mark between the items of a list, found nothing"
 

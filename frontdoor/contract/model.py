@@ -21,6 +21,8 @@ AGENCY_KINDS = ("police", "education", "health", "housing", "council", "public")
 # How a file may be written; gz and zip around any of them are always understood.
 FORMATS = ("csv", "json", "jsonl", "xml", "xlsx")
 ARCHIVES = ("none", "gz", "zip")
+# Who signs a version of what an agency agreed.
+PARTIES = ("sender", "council")
 DELIVERY_MODES = ("increment", "snapshot")
 # The words of the standard (ODCS 3.1). A sufficiency rule is `completeness` there and `sufficiency` in our scores.
 DIMENSIONS = ("accuracy", "completeness", "conformity", "consistency", "coverage", "timeliness", "uniqueness")
@@ -129,11 +131,20 @@ class Agency:
 
 
 @dataclass(frozen=True)
+class Signature:
+    """When a party signed, and by which role; never a person."""
+
+    on: date
+    role: str
+
+
+@dataclass(frozen=True)
 class AgencyFeed:
     """How one agency sends one feed by one source between two days (`valid_to` is the last day, or None).
 
     `headers` maps the sender's header (compared by `normalised`) to a property; a contract's own property names are
     always understood besides. `codes` maps, per code list, the sender's label (compared by `normalised`) to a code.
+    `ambiguous`: per code list, labels of which a person decided that they may mean several things.
     `archive` says what the sender packs its files into; it is only written by it, and never asked for when reading.
     `delivery_mode`: whether a file holds the whole list (`snapshot`) or what is new or changed since (`increment`); the
     contract's, where the agency agreed nothing else.
@@ -156,6 +167,9 @@ class AgencyFeed:
     tightened: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     archive: str = "none"
     delivery_mode: str = "increment"
+    ambiguous: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    # Party -> signature.
+    signed: Mapping[str, Signature] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)
@@ -209,13 +223,17 @@ class Layout:
 
 @dataclass(frozen=True)
 class House:
-    """Everything that is declared under `expectations/`."""
+    """Everything that is declared under `expectations/`.
+
+    `agency_feeds`: the versions in force, each in its days; `declared`: all versions, as their files say.
+    """
 
     feeds: Mapping[str, Feed]
     agencies: Mapping[str, Agency]
     layouts: Mapping[str, Layout]
     agency_feeds: tuple[AgencyFeed, ...]
     file_rules: tuple[Rule, ...]
+    declared: tuple[AgencyFeed, ...] = ()
 
     def agency_feed(self, agency: str, source: str, feed: str, on: date) -> AgencyFeed | None:
         """How the agency sends the feed by the source on a day; None if nothing is agreed for that day."""

@@ -6,12 +6,14 @@ from the layout; the agency's own wins where both say something.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
 
 from frontdoor.contract import model
 from frontdoor.contract.feed import parse_rule
 from frontdoor.contract.files import ContractError, Node
+from frontdoor.contract.signing import signatures
 
 DATE_FORMATS = ("YYYY-MM-DD", "DD/MM/YYYY")
 TIMESTAMP_FORMATS = ("YYYY-MM-DD HH24:MI:SS", "YYYY-MM-DD HH24:MI", "DD/MM/YYYY HH24:MI:SS", "DD/MM/YYYY HH24:MI")
@@ -81,7 +83,11 @@ def parse_agency_feeds(
     agency = document.text("agency")
     if agency not in agencies:
         raise document.wrong("agency", f"a file expectations/agencies/{agency}.yaml")
-    versions = tuple(_version(node, agency, feed, layouts) for node in document.nodes("versions", "version"))
+    declared = [_version(node, agency, feed, layouts) for node in document.nodes("versions", "version")]
+    signed = signatures(document, feed.code)
+    versions = tuple(
+        replace(each, signed=MappingProxyType(signed.get((each.source, each.version), {}))) for each in declared
+    )
     if not versions:
         raise document.wrong("versions", "at least one dated version")
     _refuse_overlap(document, versions)
@@ -118,6 +124,7 @@ def _version(node: Node, agency: str, feed: model.Feed, layouts: Mapping[str, mo
         waived_rules=node.texts("waived_rules"),
         tightened=MappingProxyType(_tightened(node, feed)),
         archive=node.word("archive", model.ARCHIVES, "none"),
+        ambiguous=MappingProxyType(_ambiguous(node, feed)),
     )
 
 
@@ -140,6 +147,17 @@ def _codes(node: Node, feed: model.Feed) -> dict[str, Mapping[str, str]]:
         if name not in lists:
             raise ContractError(f"{node.file}: {codes.place}: expected a code list used by {feed.code}, found {name}")
     return {name: MappingProxyType(codes.text_mapping(name)) for name in codes.value}
+
+
+def _ambiguous(node: Node, feed: model.Feed) -> dict[str, tuple[str, ...]]:
+    lists = {prop.code_list for prop in feed.properties}
+    ambiguous = node.mapping("ambiguous")
+    for name in ambiguous.value:
+        if name not in lists:
+            raise ContractError(
+                f"{node.file}: {ambiguous.place}: expected a code list used by {feed.code}, found {name}"
+            )
+    return {name: ambiguous.texts(name) for name in ambiguous.value}
 
 
 def _tightened(node: Node, feed: model.Feed) -> dict[str, str]:

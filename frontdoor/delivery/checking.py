@@ -29,7 +29,7 @@ NOT_KNOWN = ("history",)
 VERDICTS = ("accepted", "accepted_with_findings", "partly_read", "unreadable")
 _LEDGER = (
     *("intake.files", "intake.members", "intake.deliveries", "intake.delivery_events", "alerts.messages"),
-    *("quality.findings", "quality.check_results", "quality.dead_letters"),
+    *("quality.findings", "quality.check_results", "quality.dead_letters", "raw.unmapped_labels"),
 )
 
 

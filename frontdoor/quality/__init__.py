@@ -2,6 +2,7 @@
 
     read     raw.<feed> -> raw.<feed>_read, in the caller's transaction (frontdoor.quality.reading)
     judge    Great Expectations over what was read -> quality.check_results, quality.findings, verdicts
+    attempt  how records would be read and judged under other declarations, in tables that are nobody's
     warm     import Great Expectations once, before workers are forked
 
 The only importer of great_expectations, and only inside functions: the import takes seconds.

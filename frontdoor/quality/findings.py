@@ -32,24 +32,7 @@ def clear(cursor: Cursor, feed: Feed, delivery_ids: Sequence[int]) -> None:
 
 def write_records(cursor: Cursor, feed: Feed, records: str, checks: Sequence[Check]) -> Written:
     """Findings of record rules, in one scan. (rule, delivery) -> rows written."""
-    if not checks:
-        return {}
-    broken = ", ".join(
-        f"case when ({check.applies}) and ({check.fails}) then {literal(check.rule.rule_id)} end" for check in checks
-    )
-    return _insert(
-        cursor,
-        feed,
-        f"""
-        select _delivery_id, _record_no, record_key, unnest(broken) as rule_id
-        from (
-            select _delivery_id, _record_no, record_key, array_remove(array[{broken}], null) as broken
-            from ({records}) as records
-            offset 0
-        ) as judged
-        where cardinality(broken) > 0
-        """,
-    )
+    return _insert(cursor, feed, records_query(records, checks)) if checks else {}
 
 
 def write_rows(cursor: Cursor, feed: Feed, records: str, check: Check) -> Written:
@@ -57,18 +40,35 @@ def write_rows(cursor: Cursor, feed: Feed, records: str, check: Check) -> Writte
 
     Record 0 is the delivery as a whole, for what no record of it can carry.
     """
+    return _insert(cursor, feed, rows_query(records, check))
+
+
+def records_query(records: str, checks: Sequence[Check]) -> str:
+    """SQL of (_delivery_id, _record_no, record_key, rule_id): which of the records break which record rule."""
+    broken = ", ".join(
+        f"case when ({check.applies}) and ({check.fails}) then {literal(check.rule.rule_id)} end" for check in checks
+    )
+    return f"""
+        select _delivery_id, _record_no, record_key, unnest(broken) as rule_id
+        from (
+            select _delivery_id, _record_no, record_key, array_remove(array[{broken}], null) as broken
+            from ({records}) as records
+            offset 0
+        ) as judged
+        where cardinality(broken) > 0
+        """
+
+
+def rows_query(records: str, check: Check) -> str:
+    """The same of one rule over several records."""
     query = batch_query(check.rows, check.applies).replace("{batch}", f"({records})")
-    return _insert(
-        cursor,
-        feed,
-        f"""
+    return f"""
         select found._delivery_id, found._record_no, records.record_key, {literal(check.rule.rule_id)} as rule_id
         from ({query}) as found
         left join ({records}) as records
             on found._delivery_id = records._delivery_id and found._record_no = records._record_no
         where found._record_no = 0 or records._record_no is not null
-        """,
-    )
+        """
 
 
 def let_the_planner_know(cursor: Cursor, written: int) -> None:

@@ -160,6 +160,19 @@ def _mirror_house(cursor: Cursor, house: House) -> None:
         ("agency_code", "feed", "agency_version", "code_list", "label", "code"),
         ((*key, code) for key, code in mappings.items()),
     )
+    mirror(
+        cursor,
+        "ambiguous_labels",
+        ("agency_code", "source", "feed", "agency_version", "code_list", "label"),
+        sorted(
+            {
+                (f.agency, f.source, f.feed, f.version, code_list, label)
+                for f in feeds
+                for code_list, labels in f.ambiguous.items()
+                for label in labels
+            }
+        ),
+    )
 
 
 def _columns(cursor: Cursor, table: str) -> dict[str, str | None]:

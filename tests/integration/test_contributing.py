@@ -101,3 +101,18 @@ def test_recipe_add_a_rule_works_as_it_is_written(checkout: Path) -> None:
     _, tested, _ = follow(steps, checkout, {})
     assert "3 passed" in tested
     assert "| VIS-090 | warning |" in (checkout / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def test_recipe_add_a_feed_works_as_it_is_written(database: Any, checkout: Path) -> None:
+    _, linted, tested, *_ = follow(recipe("Add a feed"), checkout, as_environment(database.settings))
+    assert "4 contracts" in linted
+    assert "4 passed" in tested
+    connection = database.connect()
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select status, verdict, records_loaded from intake.deliveries where feed = 'attendance'")
+        assert cursor.fetchall() == [("published", "accepted", 1)]
+        cursor.execute("select sender_reference, is_open from worklists.triage where feed = 'attendance'")
+        assert cursor.fetchall() == [("A1", True)]
+        cursor.execute("select count(*) from quality.check_results where rule_id like 'ATT-%%' and status = 'pass'")
+        assert cursor.fetchone() == (2,)
+    connection.close()

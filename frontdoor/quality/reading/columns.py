@@ -35,7 +35,7 @@ def value(each: Property, dialect: Dialect) -> str:
     if each.is_list:
         return _list_value(each, dialect, sent)
     if each.kind == "code":
-        return _code(sent, each, dialect)
+        return code(sent, each, dialect)
     if each.kind == "integer":
         return f"reading.{'completed' if each.is_cut else 'whole_number'}({sent})"
     if each.kind == "date":
@@ -52,11 +52,11 @@ def state(each: Property, dialect: Dialect) -> str:
     if each.kind == "code":
         if not each.is_list:
             return f"case when {read} is not null then 'ok' when {missing} then 'missing' else 'unmapped' end"
-        elements = _elements(each, dialect, sent)
+        listed = elements(each, dialect, sent)
         return (
             f"case when {sent} is null then 'missing'"
             f" when cardinality({read}) = cardinality({_split(sent, dialect)}) then 'ok'"
-            f" when (select count(*) from {elements}) > coalesce(cardinality({read}), 0) then 'unmapped'"
+            f" when (select count(*) from {listed}) > coalesce(cardinality({read}), 0) then 'unmapped'"
             f" when {read} is null then 'missing' else 'ok' end"
         )
     if each.is_list or each.kind in ("string", "narrative"):
@@ -91,7 +91,8 @@ def _fillers_name(fillers: frozenset[str]) -> str:
     return "fillers_" + hashlib.sha256("\x1f".join(sorted(fillers)).encode()).hexdigest()[:8]
 
 
-def _code(sent: str, each: Property, dialect: Dialect) -> str:
+def code(sent: str, each: Property, dialect: Dialect) -> str:
+    """SQL of the code that trimmed text means; null where the list does not know it."""
     # A literal, not a column of `seeds`: a row would be taken apart, and short values copied, for every record.
     return f"reading.code({sent}, {literal(dialect.codes[each.code_list or ''])}::jsonb)"
 
@@ -99,12 +100,12 @@ def _code(sent: str, each: Property, dialect: Dialect) -> str:
 def _list_value(each: Property, dialect: Dialect, sent: str) -> str:
     separator = literal(dialect.list_separator)
     if each.kind == "code":
-        one = _code(sent, each, dialect)
-        known = f"select {_code('element', each, dialect)} as code from {_parts(sent, dialect)} offset 0"
+        one = code(sent, each, dialect)
+        known = f"select {code('element', each, dialect)} as code from {_parts(sent, dialect)} offset 0"
         several = f"select code from ({known}) as known where code is not null"
     else:
         one = value_of_text(sent, each, dialect)
-        several = f"select element from {_elements(each, dialect, sent)}"
+        several = f"select element from {elements(each, dialect, sent)}"
     return (
         f"case when position({separator} in {sent}) = 0 then nullif(array[{one}], array[null]::text[])"
         f" when {sent} is not null then nullif(array({several}), array[]::text[]) end"
@@ -127,9 +128,9 @@ def _parts(sent: str, dialect: Dialect) -> str:
     )
 
 
-def _elements(each: Property, dialect: Dialect, sent: str) -> str:
+def elements(each: Property, dialect: Dialect, sent: str) -> str:
     """A relation (element) of what a list says, in its order; nothing and fillers (unless a code) say nothing."""
     said = f"not {is_filler('element', each, dialect)}"
     if each.kind == "code":
-        said = f"({_code('element', each, dialect)} is not null or {said})"
+        said = f"({code('element', each, dialect)} is not null or {said})"
     return f"{_parts(sent, dialect)} where element is not null and {said}"

@@ -20,7 +20,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import database, reference
 from frontdoor.contract import Feed, House
-from frontdoor.quality.reading import clock_changes, serial_numbers, statement
+from frontdoor.quality.reading import clock_changes, serial_numbers, statement, unmapped
 from frontdoor.quality.reading.columns import Dialect
 from frontdoor.quality.reading.labels import code_map, identifier
 from frontdoor.quality.sufficiency import letters
@@ -85,7 +85,7 @@ def _way(house: House, batch: Batch) -> Way:
     # A way holds its house, so the id of one that is remembered is nobody else's.
     if known is None:
         how = dialect(house, batch.feed, batch.agency, batch.source, batch.on)
-        before, _, after = _reading(house, batch, how, _RECORDS).partition(_RECORDS)
+        before, _, after = reading(house, batch, how, _RECORDS).partition(_RECORDS)
         if len(_ways) >= MOST_WAYS:
             _ways.clear()
         known = _ways[key] = Way(house, how, before, after)
@@ -103,7 +103,12 @@ def dialect(house: House, feed: Feed, agency: str, source: str, on: date) -> Dia
         timestamp_formats=agreed.timestamp_formats if agreed else (),
         received_year=on.year,
         codes={
-            name: code_map(_codes(name, on), agreed.codes.get(name, {}) if agreed else {}) for name in sorted(lists)
+            name: code_map(
+                _codes(name, on),
+                agreed.codes.get(name, {}) if agreed else {},
+                agreed.ambiguous.get(name, ()) if agreed else (),
+            )
+            for name in sorted(lists)
         },
         fillers=_fillers(feed),
     )
@@ -176,6 +181,10 @@ def _read(cursor: Cursor, house: House, batch: Batch) -> None:
             _read_by_halves(cursor, house, batch, way, delivery_id, spent)
     clock_changes.note(cursor, house, batch.feed, batch.delivery_ids, batch.received, way.dialect.zone)
     serial_numbers.note(cursor, house, batch.feed, batch.delivery_ids, batch.received, way.dialect.received_year)
+    labels = unmapped.note(batch.feed, way.dialect, batch.delivery_ids, batch.received)
+    if labels is not None:
+        # A list that could not be written holds no record.
+        _attempt(cursor, labels, batch, [1])
     _let_the_planner_know(cursor, batch, everything)
 
 
@@ -192,7 +201,8 @@ def _let_the_planner_know(cursor: Cursor, batch: Batch, condition: str) -> None:
         cursor.execute(f"analyze {partition} (_delivery_id, _record_no, _received_at, record_key, has_own_key)")
 
 
-def _reading(house: House, batch: Batch, how: Dialect, condition: str) -> str:
+def reading(house: House, batch: Batch, how: Dialect, condition: str) -> str:
+    """SQL that reads what `condition` finds, as this batch is read."""
     layout = house.layouts.get(batch.source)
     carried = layout.carried(batch.feed.code) if layout else None
     kind = _kind_of(house, batch)
