@@ -122,7 +122,7 @@ def up(settings: Settings, *, with_airflow: bool = True, say: Say = print) -> Pl
         left = processes.end_members(settings.home)
         if left:
             say(f"Ended {left} processes that an earlier platform had left running.")
-        for folder in (settings.landing, settings.mail_dir, settings.archive, settings.home / "log"):
+        for folder in (settings.landing, settings.mail_dir, settings.archive, settings.receipts, settings.home / "log"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         logs.tidy(settings.home / "log")
         supervisor = _make_ready_to_run(settings, with_airflow, say, held)
