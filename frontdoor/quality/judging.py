@@ -18,11 +18,11 @@ from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import database
 from frontdoor.contract import Feed, House
-from frontdoor.quality import findings, results
+from frontdoor.quality import findings, results, waivers
 from frontdoor.quality.engine import Counted, count
 from frontdoor.quality.reading import statement
 from frontdoor.quality.reading.run import zone_of
-from frontdoor.quality.rules import Check, Delivery, Group, plan
+from frontdoor.quality.rules import Check, Delivery, Group, graver, plan
 from frontdoor.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -81,6 +81,21 @@ def _finish(cursor: Cursor, house: House, feed: Feed, deliveries: Sequence[Deliv
         findings.mark_persisting(cursor, delivery_ids)
         findings.resolve(cursor, feed, findings.records_of(feed, _condition(deliveries)), delivery_ids)
     results.conclude(cursor, delivery_ids)
+    _waive(cursor, house, deliveries)
+
+
+def _waive(cursor: Cursor, house: House, deliveries: Sequence[Delivery]) -> None:
+    """Mark what is waived, last: nothing else asks for it. Where it cannot be told, the sender hears of everything."""
+    cursor.execute("savepoint waivers")
+    try:
+        pairs = [pair for each in deliveries for pair in graver(house, each)]
+        waivers.apply(cursor, [each.delivery_id for each in deliveries], pairs)
+    except psycopg2.Error as error:
+        if cursor.connection.closed:
+            raise
+        cursor.execute("rollback to savepoint waivers")
+        log.error("waivers were not looked at: %s", database.safe_error(error))
+    cursor.execute("release savepoint waivers")
 
 
 def _write(cursor: Cursor, feed: Feed, group: Group, said: Mapping[str, Counted]) -> Counts:

@@ -76,6 +76,18 @@ def applies_to(house: House, rule: Rule, delivery: Delivery) -> bool:
     return agency is None or rule.applies(agency, delivery.source, mode)
 
 
+def graver(house: House, delivery: Delivery) -> list[tuple[int, str]]:
+    """(delivery, rule) of the rules that its sender agreed to have as critical."""
+    feeds = {each.feed for each in house.agency_feeds if each.agency == delivery.agency}
+    return [
+        (delivery.delivery_id, rule_id)
+        for feed in sorted(feeds)
+        if (agreed := house.agency_feed(delivery.agency, delivery.source, feed, delivery.on)) is not None
+        for rule_id, severity in agreed.tightened.items()
+        if severity == "critical"
+    ]
+
+
 def _group(house: House, feed: Feed, deliveries: list[Delivery], on: date) -> Group:
     everybody = tuple(each.delivery_id for each in deliveries)
     checks, unwritten = [], []

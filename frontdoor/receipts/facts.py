@@ -161,7 +161,7 @@ _TO_ANSWER = """
 _MENDED = """
     select resolved_by_delivery_id, delivery_id, record_no, rule_id
     from quality.findings
-    where resolved_by_delivery_id = any(%s) and delivery_id <> resolved_by_delivery_id
+    where resolved_by_delivery_id = any(%s) and resolved_by = 'sender'
     order by resolved_by_delivery_id, delivery_id, record_no, rule_id
     limit %s
 """
