@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from frontdoor.cli import delivering, demo, draining, feeds, looking, receipts, running, simulating
+from frontdoor.cli import delivering, demo, draining, feeds, looking, receipts, running, simulating, waivers
 
-GROUPS = (delivering, draining, looking, receipts, feeds, simulating, running, demo)
+GROUPS = (delivering, draining, looking, receipts, waivers, feeds, simulating, running, demo)
 
 EPILOG = """\
 exit codes: 0 done, whatever the data's quality; 1 the system failed; 2 wrong usage, unknown agency or feed;

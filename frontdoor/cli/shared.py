@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from frontdoor.cli.output import UsageMistake
 
@@ -65,6 +66,9 @@ def describe_receipt(document: dict[str, Any]) -> Iterator[str]:
             )
             yield f"\n{rule['rule_id']} {rule['severity']}, {states}: {rule['sentence']}"
             yield f"  what to do: {rule['what_to_do']}"
+            for waiver in rule["waivers"]:
+                until = waiver["until"].astimezone(ZoneInfo(receipt["timezone"]))
+                yield f"  waiver {waiver['waiver_id']}, until {until:%Y-%m-%d %H:%M}: {waiver['reason']}"
             if rule["rule_id"] in at_rows:
                 yield f"  {document['rows_are'].lower()}: {ranges(at_rows[rule['rule_id']])}"
     not_run = [rule["rule_id"] for rule in document["rules"] if rule["status"] == "not_run"]

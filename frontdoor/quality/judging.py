@@ -22,7 +22,7 @@ from frontdoor.quality import findings, results, waivers
 from frontdoor.quality.engine import Counted, count
 from frontdoor.quality.reading import statement
 from frontdoor.quality.reading.run import zone_of
-from frontdoor.quality.rules import Check, Delivery, Group, graver, plan
+from frontdoor.quality.rules import Check, Delivery, Group, critical_by_agreement, plan
 from frontdoor.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -81,15 +81,15 @@ def _finish(cursor: Cursor, house: House, feed: Feed, deliveries: Sequence[Deliv
         findings.mark_persisting(cursor, delivery_ids)
         findings.resolve(cursor, feed, findings.records_of(feed, _condition(deliveries)), delivery_ids)
     results.conclude(cursor, delivery_ids)
-    _waive(cursor, house, deliveries)
+    _waive(cursor, house, feed, deliveries)
 
 
-def _waive(cursor: Cursor, house: House, deliveries: Sequence[Delivery]) -> None:
+def _waive(cursor: Cursor, house: House, feed: Feed, deliveries: Sequence[Delivery]) -> None:
     """Mark what is waived, last: nothing else asks for it. Where it cannot be told, the sender hears of everything."""
     cursor.execute("savepoint waivers")
     try:
-        pairs = [pair for each in deliveries for pair in graver(house, each)]
-        waivers.apply(cursor, [each.delivery_id for each in deliveries], pairs)
+        sent = [(each.delivery_id, each.agency, each.source, each.on) for each in deliveries]
+        waivers.apply(cursor, [each.delivery_id for each in deliveries], critical_by_agreement(house, feed, sent))
     except psycopg2.Error as error:
         if cursor.connection.closed:
             raise

@@ -76,13 +76,14 @@ def applies_to(house: House, rule: Rule, delivery: Delivery) -> bool:
     return agency is None or rule.applies(agency, delivery.source, mode)
 
 
-def graver(house: House, delivery: Delivery) -> list[tuple[int, str]]:
-    """(delivery, rule) of the rules that its sender agreed to have as critical."""
-    feeds = {each.feed for each in house.agency_feeds if each.agency == delivery.agency}
+def critical_by_agreement(
+    house: House, feed: Feed, deliveries: Sequence[tuple[int, str, str, date]]
+) -> list[tuple[int, str]]:
+    """(delivery, rule) of the rules that a sender agreed to have as critical; given (delivery, agency, source, day)."""
     return [
-        (delivery.delivery_id, rule_id)
-        for feed in sorted(feeds)
-        if (agreed := house.agency_feed(delivery.agency, delivery.source, feed, delivery.on)) is not None
+        (delivery_id, rule_id)
+        for delivery_id, agency, source, on in deliveries
+        if (agreed := house.agency_feed(agency, source, feed.code, on)) is not None
         for rule_id, severity in agreed.tightened.items()
         if severity == "critical"
     ]

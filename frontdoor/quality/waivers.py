@@ -16,11 +16,16 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from frontdoor import clock
+from frontdoor.quality.reading.run import zone_of
+from frontdoor.quality.rules import critical_by_agreement
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
+
+    from frontdoor.contract import House
 
 _COLUMNS = (
     "waiver_id, agency_code, feed, rule_id, delivery_id, record_no, record_key, reason, approved_by_role,"
@@ -202,6 +207,26 @@ def open_findings(cursor: Cursor, waivers: Iterable[Waiver]) -> dict[int, int]:
         ([each.waiver_id for each in waivers],),
     )
     return dict(cursor.fetchall())
+
+
+def graver_rules(cursor: Cursor, house: House, agency: str, feed: str) -> list[tuple[int, str]]:
+    """(delivery, rule) of everything this agency ever sent by this feed, as `apply` wants it; mostly nothing."""
+    if feed not in house.feeds or not any(
+        "critical" in agreed.tightened.values()
+        for agreed in house.agency_feeds
+        if (agreed.agency, agreed.feed) == (agency, feed)
+    ):
+        return []
+    cursor.execute(
+        "select delivery_id, source, received_at from intake.deliveries where agency_code = %s and feed = %s",
+        (agency, feed),
+    )
+    contract = house.feeds[feed]
+    sent = [
+        (delivery_id, agency, source, at.astimezone(ZoneInfo(zone_of(house, contract, agency, source))).date())
+        for delivery_id, source, at in cursor.fetchall()
+    ]
+    return critical_by_agreement(house, contract, sent)
 
 
 def _select(cursor: Cursor, where: str, parameters: dict[str, object]) -> list[Waiver]:

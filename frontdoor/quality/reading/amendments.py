@@ -88,5 +88,6 @@ update {read} as read
 set record_key = sure.root_key
 from sure
 where
-    read._delivery_id = sure._delivery_id and read._record_no = sure._record_no and read._received_at = sure._received_at
+    read._delivery_id = sure._delivery_id and read._record_no = sure._record_no
+    and read._received_at = sure._received_at
 """
