@@ -5,7 +5,8 @@ A message holds ids, counts, row numbers of the sender's own file and the contra
 sent (DOMAIN section 7). It is not the way to chase a child: that is a telephone call, and every message says so.
 """
 
+from frontdoor.alerts.lapsing import tell_of_lapsed
 from frontdoor.alerts.outbox import compose
 from frontdoor.alerts.sending import send
 
-__all__ = ["compose", "send"]
+__all__ = ["compose", "send", "tell_of_lapsed"]

@@ -45,45 +45,46 @@ def compose(connection: Connection, house: House, delivery_ids: Collection[int],
             by_role[LIAISON]  # told even if nothing else is wrong
         for role, its_rules in sorted(by_role.items()):
             again = () if delivery.publication_no == 1 else (str(delivery.publication_no),)
-            written += _put(
+            written += put(
                 connection,
-                message_id=_id("delivery", delivery.delivery_id, role, *again),
+                message_id=id_of("delivery", delivery.delivery_id, role, *again),
                 delivery_id=delivery.delivery_id,
                 file_id=delivery.file_id,
-                to=_recipient(house, delivery.agency_code, role),
+                to=recipient(house, delivery.agency_code, role),
                 text=telling.of_delivery(connection, house, delivery, role, its_rules),
             )
     for file in facts.dead_files(connection, file_ids):
         role = LIAISON if file.agency_code in house.agencies else DATA_ENGINEER
-        written += _put(
+        written += put(
             connection,
-            message_id=_id("file", file.file_id, role),
+            message_id=id_of("file", file.file_id, role),
             delivery_id=file.delivery_id,
             file_id=file.file_id,
-            to=_recipient(house, file.agency_code, role),
+            to=recipient(house, file.agency_code, role),
             text=telling.of_dead_file(house, file),
         )
     for part in facts.dead_parts(connection, delivery_ids):
-        written += _put(
+        written += put(
             connection,
-            message_id=_id("part", part.delivery_id or 0, LIAISON),
+            message_id=id_of("part", part.delivery_id or 0, LIAISON),
             delivery_id=part.delivery_id,
             file_id=part.file_id,
-            to=_recipient(house, part.agency_code, LIAISON),
+            to=recipient(house, part.agency_code, LIAISON),
             text=telling.of_dead_file(house, part),
         )
     return written
 
 
-def _put(
+def put(
     connection: Connection,
     *,
     message_id: UUID,
     delivery_id: int | None,
-    file_id: int,
+    file_id: int | None,
     to: tuple[str, str],
     text: digest.Digest,
 ) -> int:
+    """Write one message unless it is there; return how many are new."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -97,16 +98,17 @@ def _put(
         return cursor.rowcount
 
 
-def _id(about: str, number: int, role: str, *more: str) -> UUID:
+def id_of(about: str, number: int, role: str, *more: str) -> UUID:
+    """Return the id of what is told to one role about one thing."""
     return uuid5(_NAMESPACE, "/".join((about, str(number), role, *more)))
 
 
 def recipients(house: House) -> set[tuple[str, str]]:
     """Return all whom a message may go to: the agency whose people are meant, and the role."""
-    return {_recipient(house, agency, role) for agency in house.agencies for role in RECIPIENT_ROLES}
+    return {recipient(house, agency, role) for agency in house.agencies for role in RECIPIENT_ROLES}
 
 
-def _recipient(house: House, agency_code: str, role: str) -> tuple[str, str]:
+def recipient(house: House, agency_code: str, role: str) -> tuple[str, str]:
     """Return (agency whose people are meant, role). A council's role is the council's, whoever sent the file."""
     sender = house.agencies.get(agency_code)
     if role == LIAISON and sender is not None:

@@ -47,7 +47,7 @@ def of_delivery(
 def _for_sender(
     house: House, delivery: facts.Delivery, its_rules: list[facts.Broken], patterns: list[Pattern], more: int
 ) -> Digest:
-    zone, name = _zone_and_name(house, delivery.agency_code)
+    zone, name = zone_and_name(house, delivery.agency_code)
     quote = f"delivery {delivery.delivery_id}"
     entry = f", entry {delivery.entry_no} of your archive" if delivery.entry_no else ""
     received = count_of(delivery.records_in, "record").capitalize()
@@ -63,8 +63,8 @@ def _for_sender(
         arrived += " for a person to read."
     return Digest(
         subject=f"Front door: {quote}: {received[:1].lower()}{received[1:]} received, {need}",
-        greeting=f"To the liaison of {name}: this is what came of your {quote} ({_title(house, delivery.feed)}{entry}),"
-        f" received on {local(delivery.received_at, zone)}.",
+        greeting=f"To the liaison of {name}: this is what came of your {quote}"
+        f" ({title_of(house, delivery.feed)}{entry}), received on {local(delivery.received_at, zone)}.",
         arrived=f"{arrived} No defect holds a record back.",
         patterns=patterns,
         more=more,
@@ -74,13 +74,13 @@ def _for_sender(
 
 
 def _for_us(house: House, delivery: facts.Delivery, role: str, patterns: list[Pattern], more: int) -> Digest:
-    zone, name = _zone_and_name(house, delivery.agency_code)
+    zone, name = zone_and_name(house, delivery.agency_code)
     quote = f"delivery {delivery.delivery_id}"
     waiting = delivery.to_answer.get(role, 0)
     records = count_of(waiting, "record")
     return Digest(
         subject=f"Front door: {quote}: {records} for your decision",
-        greeting=f"To the {role.replace('_', ' ')}: {quote} ({_title(house, delivery.feed)}) came from {name} on"
+        greeting=f"To the {role.replace('_', ' ')}: {quote} ({title_of(house, delivery.feed)}) came from {name} on"
         f" {local(delivery.received_at, zone)}.",
         arrived=f"{records.capitalize()} of it {_verb(waiting, 'waits', 'wait')} for your decision."
         f" All that it holds is {_whereabouts(house, delivery.feed)}, marked.",
@@ -93,7 +93,7 @@ def _for_us(house: House, delivery: facts.Delivery, role: str, patterns: list[Pa
 
 def of_dead_file(house: House, file: facts.DeadFile) -> Digest:
     """Return what is told of a file that gave no records: to its liaison, or to ourselves if nobody else is known."""
-    zone, name = _zone_and_name(house, file.agency_code)
+    zone, name = zone_and_name(house, file.agency_code)
     quote = f"file {file.file_id}" if file.part_no is None else f"part {file.part_no} of file {file.file_id}"
     is_known = file.agency_code in house.agencies
     known_source = file.source in house.sources()
@@ -126,7 +126,7 @@ def of_dead_file(house: House, file: facts.DeadFile) -> Digest:
 def _of_rule(
     connection: Connection, house: House, delivery: facts.Delivery, broken: facts.Broken, *, is_for_sender: bool
 ) -> Pattern:
-    rule = _rule(house, delivery.feed, broken.rule_id)
+    rule = rule_of(house, delivery.feed, broken.rule_id)
     about_file = not broken.record_nos
     rows = rows_of(house, delivery.source, delivery.reading) if is_for_sender else Rows("Records on the list", 0)
     return Pattern(
@@ -136,7 +136,7 @@ def _of_rule(
         count="the file" if about_file else count_of(broken.record_count, "record"),
         places=places(rows.label, [record_no + rows.ahead for record_no in broken.record_nos], broken.record_count),
         due_at=repair_by(
-            connection, house, delivery.feed, broken.severity, _zone_and_name(house, delivery.agency_code)[0]
+            connection, house, delivery.feed, broken.severity, zone_and_name(house, delivery.agency_code)[0]
         ),
     )
 
@@ -152,7 +152,8 @@ def _of_unread(unread: facts.Unread) -> Pattern:
     )
 
 
-def _rule(house: House, feed: str, rule_id: str) -> Rule | None:
+def rule_of(house: House, feed: str, rule_id: str) -> Rule | None:
+    """Return a rule of a feed or of the file."""
     of_feed = house.feeds[feed].rules if feed in house.feeds else ()
     return next((rule for rule in (*of_feed, *house.file_rules) if rule.rule_id == rule_id), None)
 
@@ -164,7 +165,8 @@ def _severity(house: House, delivery: facts.Delivery, broken: facts.Broken) -> s
     return agreed.tightened.get(broken.rule_id, broken.severity) if agreed else broken.severity
 
 
-def _title(house: House, feed: str) -> str:
+def title_of(house: House, feed: str) -> str:
+    """Return what a feed is called."""
     return house.feeds[feed].title if feed in house.feeds else feed
 
 
@@ -173,7 +175,8 @@ def _whereabouts(house: House, feed: str) -> str:
     return "on the front door's list" if on_a_list else "in the front door's books"
 
 
-def _zone_and_name(house: House, agency_code: str) -> tuple[ZoneInfo, str]:
+def zone_and_name(house: House, agency_code: str) -> tuple[ZoneInfo, str]:
+    """Return an agency's time zone and name."""
     agency = house.agencies.get(agency_code)
     return (ZoneInfo(agency.timezone), agency.name) if agency else (_HOUSE_ZONE, "an unknown sender")
 

@@ -18,6 +18,7 @@ from frontdoor.cli import (
     running,
     simulating,
     starting,
+    waivers,
 )
 
 GROUPS = (
@@ -26,6 +27,7 @@ GROUPS = (
     draining,
     looking,
     receipts,
+    waivers,
     feeds,
     starting,
     contracts,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from frontdoor.cli.output import UsageMistake
 
@@ -93,6 +94,9 @@ def describe_receipt(document: dict[str, Any]) -> Iterator[str]:
             )
             yield f"\n{rule['rule_id']} {rule['severity']}, {states}: {rule['sentence']}"
             yield f"  what to do: {rule['what_to_do']}"
+            for waiver in rule["waivers"]:
+                until = waiver["until"].astimezone(ZoneInfo(receipt["timezone"]))
+                yield f"  waiver {waiver['waiver_id']}, until {until:%Y-%m-%d %H:%M}: {waiver['reason']}"
             if rule["rule_id"] in at_rows:
                 yield f"  {document['rows_are'].lower()}: {ranges(at_rows[rule['rule_id']])}"
     not_asked = document.get("check", {}).get("not_asked", [])

@@ -10,6 +10,7 @@ unjudged; a message that cannot be written is written by a later sweep.
     lanes          which deliveries advance now, and their way from received to published
     publication    published, with its messages in the same commit
     replaying      the same way again, under today's contract
+    waiving        what a sender need not be told of for a while, and what comes back
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from psycopg2.extensions import connection as Connection
 
 from frontdoor import alerts, database, intake, receipts, warehouse
 from frontdoor.contract import House
-from frontdoor.delivery import lanes, publication, replaying
+from frontdoor.delivery import lanes, publication, replaying, waiving
 from frontdoor.prepare import prepare_if_changed
 from frontdoor.settings import Settings
 
@@ -56,6 +57,8 @@ def drain(
     with _connected(settings) as connection:
         house = prepare_if_changed(connection, settings)
         feeds = _feeds_of(house, sources)
+        if sources is None:
+            waiving.bring_back(connection, house)
         while True:
             taken = sum(
                 intake.take(connection, settings, house, source=source, moved=moved) for source in sources or (None,)

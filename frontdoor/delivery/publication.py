@@ -9,7 +9,7 @@ from datetime import timedelta
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from frontdoor import alerts, clock, database
+from frontdoor import alerts, clock, database, quality
 from frontdoor.contract import House
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ def publish(connection: Connection, house: House, delivery_ids: list[int], *, no
         )
         published = [delivery_id for (delivery_id,) in cursor]
         replayed = _recall(cursor, published)
+        _fix_first(connection, house, [each for each in published if each not in replayed])
         told = [each for each in published if notify_replayed or each not in replayed]
         if told:
             _compose(connection, house, delivery_ids=told)
@@ -63,7 +64,8 @@ def publish(connection: Connection, house: House, delivery_ids: list[int], *, no
 def _recall(cursor: Cursor, delivery_ids: list[int]) -> set[int]:
     """Give findings found again their first time and state, and keep as resolved those no longer found; return replays.
 
-    What was right the first time can never be improved by judging again.
+    What was right the first time can never be improved by judging again. What a later record mended stays mended; what
+    we had closed ourselves and find again is open again; what no rule could look for stays as it was.
     """
     cursor.execute(
         "select distinct delivery_id from intake.delivery_events"
@@ -76,31 +78,68 @@ def _recall(cursor: Cursor, delivery_ids: list[int]) -> set[int]:
     cursor.execute(
         """
         update quality.findings
-        set found_at = before.found_at, state = before.state
-        from quality.findings_before_replay as before
+        set
+            found_at = before.found_at,
+            state = case
+                when before.is_mended then before.state
+                when findings.state = 'waived' then 'waived'
+                -- Its waiver ended while it was judged again, or we had closed it too early.
+                when before.state in ('waived', 'resolved') then 'persisting'
+                else before.state
+            end,
+            resolved_at = case when before.is_mended then before.resolved_at end,
+            resolved_by = case when before.is_mended then before.resolved_by end,
+            resolved_by_delivery_id = case when before.is_mended then before.resolved_by_delivery_id end,
+            waiver_id = coalesce(findings.waiver_id, before.waiver_id)
+        from (
+            select *, resolved_at is not null and resolved_by_delivery_id <> delivery_id as is_mended
+            from quality.findings_before_replay
+            where delivery_id = any(%(ids)s)
+        ) as before
         where
-            findings.delivery_id = any(%(ids)s)
-            and findings.delivery_id = before.delivery_id
+            findings.delivery_id = before.delivery_id
             and findings.record_no = before.record_no
             and findings.rule_id = before.rule_id
-            and before.resolved_at is null
         """,
         {"ids": list(replayed)},
     )
     cursor.execute(
         """
-        insert into quality.findings
+        insert into quality.findings (
+            delivery_id, record_no, record_key, rule_id, contract_version, state, found_at, waiver_id,
+            resolved_at, resolved_by, resolved_by_delivery_id
+        )
         select
-            delivery_id, record_no, record_key, rule_id, contract_version, 'resolved', found_at,
-            coalesce(resolved_at, %(at)s), coalesce(resolved_by_delivery_id, delivery_id)
-        from quality.findings_before_replay
-        where delivery_id = any(%(ids)s)
+            before.delivery_id, before.record_no, before.record_key, before.rule_id, before.contract_version,
+            case when was_asked.again then 'resolved' else before.state end, before.found_at, before.waiver_id,
+            coalesce(before.resolved_at, case when was_asked.again then %(at)s end),
+            coalesce(before.resolved_by, case when was_asked.again then 'us' end),
+            coalesce(before.resolved_by_delivery_id, case when was_asked.again then before.delivery_id end)
+        from quality.findings_before_replay as before
+        left join quality.check_results as results
+            on before.delivery_id = results.delivery_id and before.rule_id = results.rule_id
+        cross join lateral (select results.status is distinct from 'not_run' as again) as was_asked
+        where before.delivery_id = any(%(ids)s)
         on conflict do nothing
         """,
         {"ids": list(replayed), "at": clock.now()},
     )
     cursor.execute("delete from quality.findings_before_replay where delivery_id = any(%s)", (list(replayed),))
     return replayed
+
+
+def _fix_first(connection: Connection, house: House, delivery_ids: Collection[int]) -> None:
+    """Fix what was right when it was first told, in the caller's transaction; what cannot be counted holds nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute("savepoint first_told")
+        try:
+            quality.fix_first_publications(cursor, house, delivery_ids)
+        except Exception as error:
+            if database.is_away(error):
+                raise
+            cursor.execute("rollback to savepoint first_told")
+            log.error("first publications were not counted: %s", database.safe_error(error))
+        cursor.execute("release savepoint first_told")
 
 
 def _compose(

@@ -3,13 +3,16 @@
     read     raw.<feed> -> raw.<feed>_read, in the caller's transaction (frontdoor.quality.reading)
     judge    Great Expectations over what was read -> quality.check_results, quality.findings, verdicts
     attempt  how records would be read and judged under other declarations, in tables that are nobody's
+    waivers  what a sender need not be told of for a while
+    fix_first_publications    what was right when it was first told, once and for all
     warm     import Great Expectations once, before workers are forked
 
 The only importer of great_expectations, and only inside functions: the import takes seconds.
 """
 
+from frontdoor.quality.first_told import fix_first_publications
 from frontdoor.quality.judging import judge
 from frontdoor.quality.reading import read
 from frontdoor.quality.sufficiency import publish_sufficiency_elements
 
-__all__ = ["judge", "publish_sufficiency_elements", "read"]
+__all__ = ["fix_first_publications", "judge", "publish_sufficiency_elements", "read"]

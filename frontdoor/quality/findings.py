@@ -100,7 +100,8 @@ def resolve(cursor: Cursor, feed: Feed, records: str, delivery_ids: Sequence[int
 
     Only by a record that surely is the same: a key of its own, once in its delivery, and without a finding that says
     the key was used twice. Only by a rule that was run, and that asks something of the later record: a question that
-    was taken away is no answer. Never by a withdrawal.
+    was taken away is no answer. A withdrawal answers nothing; where it is sure, it closes what is not critical as
+    `derived`: nobody can mend it any more. `us`: the later delivery is judged again, so that nothing new was sent.
     """
     cursor.execute(
         """
@@ -128,36 +129,56 @@ def resolve(cursor: Cursor, feed: Feed, records: str, delivery_ids: Sequence[int
         with again as (
             select
                 record_key, _delivery_id as delivery_id, bool_or({_withdrawing(feed)}) as is_withdrawal,
+                bool_and({_surely_withdrawn(feed)}) as is_surely_withdrawn,
                 array_agg(array[{", ".join([*applying, "null"])}]::text[]) as applying
             from ({records}) as records
             where has_own_key
             group by record_key, _delivery_id
             having count(*) = 1
         ), kept as (
-            select earlier.delivery_id, earlier.record_no, earlier.rule_id, min(again.delivery_id) as resolved_by
+            select distinct on (earlier.delivery_id, earlier.record_no, earlier.rule_id)
+                earlier.delivery_id, earlier.record_no, earlier.rule_id, again.delivery_id as resolved_by_delivery_id,
+                case
+                    when again.is_surely_withdrawn then 'derived'
+                    when exists (
+                        select from intake.delivery_events as events
+                        where events.delivery_id = again.delivery_id and events.status_from = 'published'
+                    ) then 'us'
+                    else 'sender'
+                end as resolved_by
             from again
             inner join quality.findings as earlier
                 on again.record_key = earlier.record_key and again.delivery_id > earlier.delivery_id
-            inner join quality.check_results as results
+            left join quality.check_results as results
                 on again.delivery_id = results.delivery_id and earlier.rule_id = results.rule_id
+            left join quality.checks as checks
+                on earlier.rule_id = checks.rule_id and earlier.contract_version = checks.contract_version
             where
                 earlier.resolved_at is null
-                and not again.is_withdrawal
-                and results.status in ('pass', 'fail')
-                and (earlier.rule_id not in ({_listed(of_records)}) or earlier.rule_id = any(again.applying))
+                and case
+                    when again.is_surely_withdrawn then checks.severity in ('warning', 'info')
+                    else
+                        not again.is_withdrawal
+                        and results.status in ('pass', 'fail')
+                        and (earlier.rule_id not in ({_listed(of_records)}) or earlier.rule_id = any(again.applying))
+                end
                 and not exists (
                     select from quality.findings as now
                     where
                         now.delivery_id = again.delivery_id and now.record_key = again.record_key
-                        and (now.rule_id = earlier.rule_id or now.rule_id in ({_listed(doubtful)}))
+                        and (
+                            (now.rule_id = earlier.rule_id and not again.is_surely_withdrawn)
+                            or now.rule_id in ({_listed(doubtful)})
+                        )
                 )
-            group by earlier.delivery_id, earlier.record_no, earlier.rule_id
+            order by earlier.delivery_id, earlier.record_no, earlier.rule_id, again.delivery_id
         )
         update quality.findings as findings
         set
             state = 'resolved',
             resolved_at = {literal(clock.now().isoformat())},
-            resolved_by_delivery_id = kept.resolved_by
+            resolved_by = kept.resolved_by,
+            resolved_by_delivery_id = kept.resolved_by_delivery_id
         from kept
         where
             findings.delivery_id = kept.delivery_id and findings.record_no = kept.record_no
@@ -205,6 +226,17 @@ def _withdrawing(feed: Feed) -> str:
     if "withdrawn_reason" in names:
         said.append("withdrawn_reason_state <> 'missing'")
     return " or ".join(said)
+
+
+def _surely_withdrawn(feed: Feed) -> str:
+    """SQL: whether a record says, readably and in no two ways, that what was told is withdrawn."""
+    names = {each.name for each in feed.properties}
+    said = ["false"]
+    if "record_action" in names:
+        said.append("(record_action_state = 'ok' and record_action = 'withdraw')")
+    if "withdrawn_reason" in names:
+        said.append("withdrawn_reason_state = 'ok'")
+    return f"coalesce({' or '.join(said)}, false)"
 
 
 def totals(written: Mapping[tuple[str, int], int], rule_id: str, delivery_ids: Iterable[int]) -> int:

@@ -18,11 +18,11 @@ from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import database
 from frontdoor.contract import Feed, House
-from frontdoor.quality import findings, results
+from frontdoor.quality import findings, results, waivers
 from frontdoor.quality.engine import Counted, count
 from frontdoor.quality.reading import statement
 from frontdoor.quality.reading.run import zone_of
-from frontdoor.quality.rules import Check, Delivery, Group, plan
+from frontdoor.quality.rules import Check, Delivery, Group, critical_by_agreement, plan
 from frontdoor.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -114,6 +114,21 @@ def _finish(
         findings.mark_persisting(cursor, delivery_ids)
         findings.resolve(cursor, feed, findings.records_of(feed, _condition(deliveries)), delivery_ids)
     results.conclude(cursor, delivery_ids, left_out)
+    _waive(cursor, house, feed, deliveries)
+
+
+def _waive(cursor: Cursor, house: House, feed: Feed, deliveries: Sequence[Delivery]) -> None:
+    """Mark what is waived, last: nothing else asks for it. Where it cannot be told, the sender hears of everything."""
+    cursor.execute("savepoint waivers")
+    try:
+        sent = [(each.delivery_id, each.agency, each.source, each.on) for each in deliveries]
+        waivers.apply(cursor, [each.delivery_id for each in deliveries], critical_by_agreement(house, feed, sent))
+    except psycopg2.Error as error:
+        if cursor.connection.closed:
+            raise
+        cursor.execute("rollback to savepoint waivers")
+        log.error("waivers were not looked at: %s", database.safe_error(error))
+    cursor.execute("release savepoint waivers")
 
 
 def _write(cursor: Cursor, feed: Feed, group: Group, said: Mapping[str, Counted]) -> Counts:

@@ -76,6 +76,19 @@ def applies_to(house: House, rule: Rule, delivery: Delivery) -> bool:
     return agency is None or rule.applies(agency, delivery.source, mode)
 
 
+def critical_by_agreement(
+    house: House, feed: Feed, deliveries: Sequence[tuple[int, str, str, date]]
+) -> list[tuple[int, str]]:
+    """(delivery, rule) of the rules that a sender agreed to have as critical; given (delivery, agency, source, day)."""
+    return [
+        (delivery_id, rule_id)
+        for delivery_id, agency, source, on in deliveries
+        if (agreed := house.agency_feed(agency, source, feed.code, on)) is not None
+        for rule_id, severity in agreed.tightened.items()
+        if severity == "critical"
+    ]
+
+
 def _group(house: House, feed: Feed, deliveries: list[Delivery], on: date) -> Group:
     everybody = tuple(each.delivery_id for each in deliveries)
     checks, unwritten = [], []

@@ -49,6 +49,7 @@ def documents(
     checks = facts.checks(connection, delivery_ids)
     findings = facts.findings(connection, delivery_ids)
     mended = facts.mended(connection, delivery_ids)
+    waived = facts.waived(connection, delivery_ids)
     unread = facts.unread(connection, delivery_ids)
     made = []
     for delivery in facts.deliveries(connection, delivery_ids):
@@ -57,7 +58,17 @@ def documents(
             named = facts.references(connection, delivery, house.feeds[delivery.feed].reference_property)
         of_it = delivery.delivery_id
         made.append(
-            _document(connection, house, delivery, checks[of_it], findings[of_it], mended[of_it], unread[of_it], named)
+            _document(
+                connection,
+                house,
+                delivery,
+                checks[of_it],
+                findings[of_it],
+                mended[of_it],
+                waived[of_it],
+                unread[of_it],
+                named,
+            )
         )
     return made
 
@@ -69,6 +80,7 @@ def _document(
     checks: Sequence[facts.Check],
     findings: Sequence[facts.Finding],
     mended: Sequence[facts.Mended],
+    waived: Sequence[facts.Waived],
     unread: Sequence[facts.Unread],
     named: Mapping[int, str],
 ) -> dict[str, Any]:
@@ -77,7 +89,7 @@ def _document(
     rows = rows_of(house, delivery.source, delivery.reading)
     columns = columns_of(house, delivery.agency_code, delivery.source, delivery.feed, delivery.part, on)
     ours = [check for check in checks if check.recipient_role == LIAISON]
-    rules = [_rule(house, delivery, check, columns) for check in ours]
+    rules = [_rule(house, delivery, check, columns, waived) for check in ours]
     severity = {rule["rule_id"]: rule["severity"] for rule in rules}
     counts = _counts(connection, delivery, checks, severity)
     listed = [_finding(each, severity[each.rule_id], rows, named) for each in findings if each.rule_id in severity]
@@ -114,7 +126,9 @@ def _document(
     }
 
 
-def _rule(house: House, delivery: facts.Delivery, check: facts.Check, columns: Columns) -> dict[str, Any]:
+def _rule(
+    house: House, delivery: facts.Delivery, check: facts.Check, columns: Columns, waived: Sequence[facts.Waived]
+) -> dict[str, Any]:
     rule = _declared(house, delivery.feed, check.rule_id)
     tightened = columns.agreed.tightened if columns.agreed else {}
     about = columns.of_rule(rule) if rule else ()
@@ -130,6 +144,11 @@ def _rule(house: House, delivery: facts.Delivery, check: facts.Check, columns: C
         "checked": check.checked_count,
         "failed": check.failed_count,
         **{state: check.states.get(state, 0) for state in STATES},
+        "waivers": [
+            {"waiver_id": each.waiver_id, "findings": each.findings, "until": each.expires_at, "reason": each.reason}
+            for each in waived
+            if each.rule_id == check.rule_id
+        ],
         "properties": list(about),
         "columns": [columns.name_of(name) for name in about],
     }

@@ -75,6 +75,17 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Waived:
+    """The findings of one rule in one delivery that a waiver silences now: how many, why and until when."""
+
+    rule_id: str
+    waiver_id: int
+    findings: int
+    reason: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
 class Mended:
     """One earlier finding that this delivery closed: where it stood."""
 
@@ -161,9 +172,18 @@ _TO_ANSWER = """
 _MENDED = """
     select resolved_by_delivery_id, delivery_id, record_no, rule_id
     from quality.findings
-    where resolved_by_delivery_id = any(%s) and delivery_id <> resolved_by_delivery_id
+    where resolved_by_delivery_id = any(%s) and resolved_by = 'sender'
     order by resolved_by_delivery_id, delivery_id, record_no, rule_id
     limit %s
+"""
+
+_WAIVED = """
+    select findings.delivery_id, findings.rule_id, waivers.waiver_id, count(*), waivers.reason, waivers.expires_at
+    from quality.findings as findings
+    inner join quality.waivers as waivers on findings.waiver_id = waivers.waiver_id
+    where findings.delivery_id = any(%s) and findings.waiver_id is not null and findings.state = 'waived'
+    group by findings.delivery_id, findings.rule_id, waivers.waiver_id
+    order by findings.delivery_id, findings.rule_id, waivers.waiver_id
 """
 
 _UNREAD = """
@@ -202,6 +222,14 @@ def to_answer(connection: Connection, delivery_id: int, rule_ids: Sequence[str])
     """How many records of a delivery have a finding of these rules that is open, and how many a new one."""
     ((records, newly),) = _rows(connection, _TO_ANSWER, (delivery_id, list(rule_ids)))
     return records, newly
+
+
+def waived(connection: Connection, delivery_ids: Collection[int]) -> Mapping[int, list[Waived]]:
+    """Delivery -> what is waived of it now, by rule and waiver."""
+    found: defaultdict[int, list[Waived]] = defaultdict(list)
+    for delivery_id, *rest in _rows(connection, _WAIVED, (list(delivery_ids),)):
+        found[delivery_id].append(Waived(*rest))
+    return found
 
 
 def mended(connection: Connection, delivery_ids: Collection[int]) -> Mapping[int, list[Mended]]:

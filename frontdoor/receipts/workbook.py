@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -148,11 +149,12 @@ def _rows(
 
 
 def _rules(sheet: Worksheet, styles: _Styles, document: Mapping[str, Any]) -> None:
+    zone = ZoneInfo(document["receipt"]["timezone"])
     _table(
         sheet,
         styles,
         {"Rule": 12, "Severity": 11, "Dimension": 14, "What it says of a row": 60, "What to do": 60, "Columns": 40}
-        | {"Came to": 14, "Asked of": 10, "Not kept by": 12},
+        | {"Came to": 14, "Asked of": 10, "Not kept by": 12, "Waived, until when and why": 50},
         (
             [
                 rule["rule_id"],
@@ -164,6 +166,10 @@ def _rules(sheet: Worksheet, styles: _Styles, document: Mapping[str, Any]) -> No
                 rule["status"].replace("_", " "),
                 rule["checked"],
                 rule["failed"],
+                "; ".join(
+                    f"{waiver['findings']} until {waiver['until'].astimezone(zone):%Y-%m-%d %H:%M}: {waiver['reason']}"
+                    for waiver in rule["waivers"]
+                ),
             ]
             for rule in sorted(document["rules"], key=lambda rule: rule["rule_id"])
         ),

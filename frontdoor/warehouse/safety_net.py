@@ -111,7 +111,7 @@ cross join lateral (
     where
         findings.delivery_id = hidden._delivery_id
         and findings.record_no = hidden._record_no
-        and findings.state in ('new', 'persisting')
+        and (findings.resolved_at is null or findings.resolved_by = 'derived')
 ) as defects
 where {unlisted}
 """

@@ -120,15 +120,19 @@ def test_defects_are_shown_worst_first_and_resolved_ones_go(marts: Marts) -> Non
     with marts.connection.cursor() as cursor:
         cursor.execute(
             "insert into quality.findings"
-            " (delivery_id, record_no, rule_id, contract_version, state, found_at, resolved_at)"
-            " select %s, 1, rule_id, %s, state, %s, resolved_at from (values ('POL-021', 'new', null::timestamptz),"
-            " ('POL-020', 'persisting', null), ('POL-018', 'resolved', %s)) as found (rule_id, state, resolved_at)",
+            " (delivery_id, record_no, rule_id, contract_version, state, found_at, resolved_at, resolved_by)"
+            " select %s, 1, rule_id, %s, state, %s, case when resolved_by <> '' then %s::timestamptz end,"
+            " nullif(resolved_by, '') from (values ('POL-021', 'new', ''), ('POL-020', 'persisting', ''),"
+            " ('POL-018', 'resolved', 'sender'), ('POL-014', 'waived', ''), ('POL-016', 'resolved', 'derived'))"
+            " as found (rule_id, state, resolved_by)",
             (delivery_id, version, records.START, records.START),
         )
     marts.connection.commit()
     records.build(marts.settings)
     ((count, worst, defects),) = listed(marts, "defect", "defect_count, worst_severity, defects")
-    assert (count, worst, [each["rule_id"] for each in defects]) == (2, "critical", ["POL-020", "POL-021"])
+    # What is waived is not mended; what its sender withdrew is not either.
+    shown = ["POL-020", "POL-014", "POL-016", "POL-021"]
+    assert (count, worst, [each["rule_id"] for each in defects]) == (4, "critical", shown)
     assert set(defects[0]) == {"rule_id", "severity", "sentence", "what_to_do"}
 
 

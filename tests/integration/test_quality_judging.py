@@ -351,21 +351,34 @@ def test_a_question_that_was_taken_away_resolves_nothing(database: Any, connecti
     assert trial.rows(connection, state) == ["resolved"]
 
 
-@pytest.mark.parametrize(("action", "state"), [("new", "resolved"), ("withdraw", "new"), ("no such action", "new")])
-def test_a_withdrawal_resolves_nothing(database: Any, connection: Any, action: str, state: str) -> None:
+@pytest.mark.parametrize(
+    ("action", "severity", "state", "resolved_by"),
+    [
+        ("new", "warning", "resolved", "sender"),
+        ("withdraw", "warning", "resolved", "derived"),
+        ("withdraw", "critical", "new", None),
+        ("no such action", "warning", "new", None),
+    ],
+)
+def test_a_withdrawal_mends_nothing_and_never_closes_what_is_critical(
+    database: Any, connection: Any, action: str, severity: str, state: str, resolved_by: str | None
+) -> None:
     feed = HOUSE.feeds[FEED]
     of = replace(
-        HOUSE,
+        trial.house(replace(NAME, severity=severity)),
         feeds={
             FEED: replace(
-                feed, properties=(*feed.properties, trial.prop("record_action", "code", code_list="record_action"))
+                feed,
+                rules=(replace(NAME, severity=severity),),
+                properties=(*feed.properties, trial.prop("record_action", "code", code_list="record_action")),
             )
         },
     )
     trial.prepare(connection, of)
     judge(database, connection, trial.deliver(connection, [record(1, forename=None)]), of=of)
     judge(database, connection, trial.deliver(connection, [record(1, record_action=action)]), of=of)
-    assert trial.rows(connection, "select state from quality.findings where rule_id = 'TRI-001'") == [state]
+    asked = "select state, resolved_by from quality.findings where rule_id = 'TRI-001'"
+    assert trial.rows(connection, asked) == [(state, resolved_by)]
 
 
 def test_a_verdict_says_how_much_was_read(database: Any, connection: Any) -> None:

@@ -86,8 +86,8 @@ defects as (
             where
                 found.delivery_id = records.delivery_id
                 and found.record_no = records.record_no
-                and found.state in ('new', 'persisting')
-                and found.resolved_at is null
+                -- Waived is not mended, and neither is what nobody can mend any more.
+                and (found.resolved_at is null or found.resolved_by = 'derived')
             -- Looked up record by record, whatever the planner believes.
             offset 0 -- noqa: AM09
         ) as findings

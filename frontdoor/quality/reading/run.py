@@ -20,7 +20,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import database, reference
 from frontdoor.contract import Feed, House
-from frontdoor.quality.reading import clock_changes, serial_numbers, statement, unmapped
+from frontdoor.quality.reading import amendments, clock_changes, serial_numbers, statement, unmapped
 from frontdoor.quality.reading.columns import Dialect
 from frontdoor.quality.reading.labels import code_map, identifier
 from frontdoor.quality.sufficiency import letters
@@ -179,6 +179,7 @@ def _read(cursor: Cursor, house: House, batch: Batch) -> None:
             return
         for delivery_id in batch.delivery_ids:
             _read_by_halves(cursor, house, batch, way, delivery_id, spent)
+    amendments.follow(cursor, feed, batch.delivery_ids, everything)
     clock_changes.note(cursor, house, batch.feed, batch.delivery_ids, batch.received, way.dialect.zone)
     serial_numbers.note(cursor, house, batch.feed, batch.delivery_ids, batch.received, way.dialect.received_year)
     labels = unmapped.note(batch.feed, way.dialect, batch.delivery_ids, batch.received)

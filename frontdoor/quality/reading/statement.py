@@ -5,7 +5,7 @@ in ISO order; the clock on the wall; typed values; states, keys and hash. The le
 the contract writes its elements over what was read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from frontdoor.contract import Feed, Property
@@ -78,6 +78,15 @@ insert into raw.{identifier(feed.code + "_read")}
     ({", ".join([*LINEAGE, SENDER, *KEYS])}, {_pairs(feed)})
 select {", ".join(LINEAGE)}, {_kind(agency_kind)}, {own}, 'unread:' || {own}, false, null, null, {letters}, {nothing}
 from raw.{identifier(feed.code)} where {condition}"""
+
+
+def key_of(feed: Feed, instead: Mapping[str, str], text: str) -> str:
+    """SQL of the key that a record of raw.<feed> as `sent` has, some properties standing for others.
+
+    text: how a column is trimmed, with braces for its name. As `_keys` makes it of what was read.
+    """
+    names = [identifier(instead.get(name, name)) for name in feed.key_properties]
+    return _digest([literal(feed.code), "sent._agency_code", *(text.format(name) for name in names)])
 
 
 def _keys(feed: Feed) -> list[str]:
