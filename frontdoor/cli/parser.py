@@ -18,6 +18,7 @@ from frontdoor.cli import (
     running,
     simulating,
     starting,
+    unread,
     waivers,
 )
 
@@ -26,6 +27,7 @@ GROUPS = (
     checking,
     draining,
     looking,
+    unread,
     receipts,
     waivers,
     feeds,

@@ -40,6 +40,16 @@ def a_day(text: str) -> date:
         raise argparse.ArgumentTypeError("wants a date written YYYY-MM-DD") from None
 
 
+def a_role_of_ours(option: str, text: str) -> str:
+    """Return the role if it is one of ours; else raise UsageMistake. A sender's liaison never excuses the sender."""
+    from frontdoor.contract.model import RECIPIENT_ROLES
+
+    roles = [role for role in RECIPIENT_ROLES if role != "liaison"]
+    if text not in roles:
+        raise UsageMistake(f"{option} wants a role of ours, never a name: {', '.join(roles)}")
+    return text
+
+
 def proposed_house(house: House, agency: str, source: str, path: Path) -> tuple[House, AgencyFeed | None]:
     """Return the house as it would be if the file held (`frontdoor.contract.proposal`); else raise UsageMistake."""
     from frontdoor.contract import ContractError

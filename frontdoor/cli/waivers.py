@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import re
 from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from frontdoor.cli.output import UsageMistake, emit, say
-from frontdoor.cli.shared import add_json
+from frontdoor.cli.shared import a_role_of_ours, add_json
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -63,7 +62,7 @@ def run_grant(arguments: argparse.Namespace, settings: Settings) -> int:
     house = load_house()
     zone = _check_who(house, arguments.agency, arguments.feed)
     _check_rule(house, arguments)
-    reason, role = _reason(arguments.reason), _role(arguments.approved_by)
+    reason, role = _reason(arguments.reason), a_role_of_ours("--approved-by", arguments.approved_by)
     expires_at = _expiry(arguments.until, zone, clock.now())
     connection = database.connect(settings)
     try:
@@ -208,16 +207,6 @@ def _reason(text: str) -> str:
     if not reason or len(reason) > REASON_MAX_CHARACTERS:
         raise UsageMistake(f"--reason wants one sentence of at most {REASON_MAX_CHARACTERS} characters")
     return reason
-
-
-def _role(text: str) -> str:
-    from frontdoor.contract.model import RECIPIENT_ROLES
-
-    # The sender's own liaison does not approve what the sender need not mend.
-    roles = [role for role in RECIPIENT_ROLES if role != "liaison"]
-    if not re.fullmatch(r"[a-z][a-z_]*", text) or text not in roles:
-        raise UsageMistake(f"--approved-by wants a role of ours, never a name: {', '.join(roles)}")
-    return text
 
 
 def _expiry(text: str, zone: ZoneInfo, now: datetime) -> datetime:

@@ -94,7 +94,8 @@ def _take_up_again(cursor: Cursor, delivery_id: int) -> None:
         (file_id,),
     )
     cursor.execute(
-        "update quality.dead_letters set resolved_at = %s where delivery_id = %s and resolved_at is null",
+        "update quality.dead_letters set resolved_at = %s, outcome = 'read_after_all'"
+        " where delivery_id = %s and resolved_at is null",
         (clock.now(), delivery_id),
     )
     _note(cursor, delivery_id, "dead_letter", "received")
