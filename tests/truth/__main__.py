@@ -79,7 +79,14 @@ def _run(name: str, town: Town) -> tuple[dict[str, Any], bool]:
         defects = {defect: share for group, share in town.shares.items() for defect in GROUPS[group]}
         out = scratch / "town"
         done = simulate(
-            load_house(), town.scenario, town.date_from, town.date_to, round(CHILDREN * town.size), town.seed, out, defects
+            load_house(),
+            town.scenario,
+            town.date_from,
+            town.date_to,
+            round(CHILDREN * town.size),
+            town.seed,
+            out,
+            defects,
         )
         simulated = time.monotonic() - began
         with ingested(out, scratch / "home") as told:
