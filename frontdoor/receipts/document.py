@@ -87,7 +87,8 @@ def _document(
     agency = house.agencies.get(delivery.agency_code)
     on = delivery.received_at.astimezone(ZoneInfo(agency.timezone) if agency else _HOUSE_ZONE).date()
     rows = rows_of(house, delivery.source, delivery.reading)
-    columns = columns_of(house, delivery.agency_code, delivery.source, delivery.feed, delivery.part, on)
+    year = delivery.reading.get("layout_year")
+    columns = columns_of(house, delivery.agency_code, delivery.source, delivery.feed, delivery.part, on, year)
     ours = [check for check in checks if check.recipient_role == LIAISON]
     rules = [_rule(house, delivery, check, columns, waived) for check in ours]
     severity = {rule["rule_id"]: rule["severity"] for rule in rules}

@@ -41,7 +41,8 @@ def text_of(case: dict[str, Any]) -> str:
     with (HERE / feed_of(case) / "good.csv").open(encoding="utf-8", newline="") as file:
         (good,) = csv.DictReader(file)
     good |= {name: str(value) for name, value in case.get("change", {}).items()}
-    reference = the_house().feeds[feed_of(case)].reference_property
+    layout = the_house().layouts.get(feed_of(case))
+    reference = the_house().feeds[layout.feeds[0] if layout else feed_of(case)].reference_property
 
     def written(mark: re.Match[str]) -> str:
         what, without, instead, comma = mark.groups()
