@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from frontdoor.cli import (
+    answering,
     checking,
     contracts,
     delivering,
@@ -27,6 +28,7 @@ GROUPS = (
     draining,
     looking,
     receipts,
+    answering,
     waivers,
     feeds,
     starting,
