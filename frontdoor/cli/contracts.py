@@ -159,6 +159,9 @@ def _in_words(document: dict[str, Any]) -> Iterator[str]:
         yield f"  {name}: {' | '.join(value) if isinstance(value, list) else value}"
     for role, holder in document["contacts"].items():
         yield f"  contact as {role}: {holder}"
+    for each in document["layout_years"]:
+        span = f"{each['from']} to {each['to']}" if each["to"] != each["from"] else str(each["from"])
+        yield f"  layout of {span}: {each['says']} ({each['source']})"
     yield "\nfields, under the agency's own headers"
     for field in document["fields"]:
         kind = field["kind"] + ("*" if field["is_list"] else "")

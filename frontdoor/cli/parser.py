@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from frontdoor.cli import (
+    answering,
     checking,
     contracts,
     delivering,
@@ -29,6 +30,7 @@ GROUPS = (
     looking,
     unread,
     receipts,
+    answering,
     waivers,
     feeds,
     starting,

@@ -118,6 +118,9 @@ def describe_receipt(document: dict[str, Any]) -> Iterator[str]:
         yield f"\nnot run: {', '.join(not_run)}"
     for each in document["unread"]:
         yield f"line {each['line_no'] or 'all'} could not be read: {each['reason']}"
+    for each in document["answers"]:
+        said = each["answer"].replace("_", " ")
+        yield f"answered: {said}, {each['rule_id']} in delivery {each['delivery_id']}: {each['state']}"
     if document["mended"]:
         yield f"\nmended: {len(document['mended'])} findings of earlier deliveries"
     yield f"\n{document['safety']}"

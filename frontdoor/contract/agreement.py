@@ -50,6 +50,7 @@ def document(house: House, agreed: AgencyFeed, on: date) -> dict[str, Any]:
             role: agency.liaison_role if role == "liaison" else role
             for role in sorted({"liaison", *(rule["recipient_role"] for rule in rules)})
         },
+        "layout_years": _layout_years(layout, feed.code),
         "fields": _fields(feed, agreed, layout),
         "codes": _codes(feed, agreed, on),
         "rules": rules,
@@ -84,6 +85,24 @@ def _fields(feed: Feed, agreed: AgencyFeed, layout: Layout | None) -> list[dict[
         }
         for each in feed.properties
         if carried is None or each.name in carried
+    ]
+
+
+def _layout_years(layout: Layout | None, feed: str) -> list[dict[str, Any]]:
+    """How a published layout changed: from which year on, in words, and where each property of the feed stands then."""
+    if layout is None or layout.years is None:
+        return []
+    ends = [*(each.year - 1 for each in layout.years.editions[1:]), layout.years.last]
+    return [
+        {
+            "from": each.year,
+            "to": end,
+            "says": each.says,
+            "source": each.source,
+            "places": dict(each.mapping[feed]["fields"]),
+            "beside": list(each.mapping[feed].get("beside", ())),
+        }
+        for each, end in zip(layout.years.editions, ends, strict=True)
     ]
 
 

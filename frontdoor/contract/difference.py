@@ -1,6 +1,6 @@
 """Two agreements compared in words: what a person would have to know who signs the second and knows the first.
 
-Each difference is a mapping: `about` (term, field, code, rule, severity), `name`, and the sentence.
+Each difference is a mapping: `about` (term, layout year, field, code, rule, severity), `name`, and the sentence.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -39,13 +39,14 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Dif
     """Every difference between two documents of `frontdoor.contract.agreement`, in the order of the second."""
     return [
         *_terms(before, after),
+        *_layout_years(_by(before["layout_years"], "from"), _by(after["layout_years"], "from")),
         *_fields(_by(before["fields"], "property"), _by(after["fields"], "property")),
         *_codes(before["codes"], after["codes"]),
         *_rules(_by(before["rules"], "rule_id"), _by(after["rules"], "rule_id")),
     ]
 
 
-def _by(items: list[dict[str, Any]], key: str) -> dict[str, dict[str, Any]]:
+def _by(items: list[dict[str, Any]], key: str) -> dict[Any, dict[str, Any]]:
     return {item[key]: item for item in items}
 
 
@@ -85,6 +86,19 @@ def _each(
     for name in before:
         if name not in after:
             yield _said(about, name, gone(name, before[name]))
+
+
+def _layout_years(before: dict[int, dict[str, Any]], after: dict[int, dict[str, Any]]) -> Iterator[Difference]:
+    for year, new in after.items():
+        if year not in before:
+            yield _said(
+                "layout year", str(year), f"Returns from {year} on are read by a layout of their own: {new['says']}"
+            )
+        elif before[year]["places"] != new["places"]:
+            yield _said("layout year", str(year), f"Returns from {year} on are read from other places.")
+    for year in before:
+        if year not in after:
+            yield _said("layout year", str(year), f"Returns from {year} on are read by the layout of the year before.")
 
 
 def _fields(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> Iterator[Difference]:

@@ -189,6 +189,8 @@ def _of_layout(layout: Layout, house: House) -> Iterator[str]:
             continue
         names = {prop.name for prop in house.feeds[code].properties}
         named: dict[str, Any] = {**mapping.get("fields", {}), **(mapping.get("constants") or {})}
+        for edition in layout.years.editions if layout.years else ():
+            named |= edition.mapping[code]["fields"]
         for name in sorted(set(named) - names):
             yield f"{place}: {name}: expected a property of {code}"
     for code, count in Counter(each.code for each in layout.lists).items():

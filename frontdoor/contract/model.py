@@ -11,6 +11,8 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any
 
+from frontdoor.contract.editions import Editions
+
 KINDS = ("string", "code", "date", "timestamp", "integer", "narrative")
 NEEDS = ("required", "applicable", "expected", "optional")
 CLASSIFICATIONS = ("identifying", "sensitive", "internal", "restricted")
@@ -199,7 +201,8 @@ class LayoutList:
 class Layout:
     """A published format that supplies one or more feeds. `mapping`: feed -> where its records and fields are.
 
-    A workbook's mapping has no record and fields: its `lists` say which sheet goes where.
+    A workbook's mapping has no record and fields: its `lists` say which sheet goes where. Where a layout changed over
+    the years, `mapping` is the newest edition's, and `years` holds all of them.
     """
 
     code: str
@@ -209,6 +212,11 @@ class Layout:
     mapping: Mapping[str, Mapping[str, Any]]
     timezone: str
     lists: tuple[LayoutList, ...] = ()
+    years: Editions | None = None
+
+    def mapping_of(self, feed: str, year: int | None) -> Mapping[str, Any]:
+        """Where the records and fields of a feed are in a file of that year; None: the newest."""
+        return self.years.of(year)[0].mapping[feed] if self.years else self.mapping[feed]
 
     def list_called(self, code: str) -> LayoutList | None:
         """The list of that code."""
@@ -216,8 +224,8 @@ class Layout:
 
     def carried(self, feed: str) -> frozenset[str]:
         """The properties of a feed that it can supply, by any of its lists."""
-        mapping = self.mapping[feed]
-        carried = frozenset((*mapping.get("fields", {}), *mapping.get("constants", {})))
+        editions = [each.mapping[feed] for each in self.years.editions] if self.years else [self.mapping[feed]]
+        carried = frozenset(name for each in editions for name in (*each.get("fields", {}), *each.get("constants", {})))
         return carried.union(*(each.carried for each in self.lists if each.feed == feed))
 
 

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
+from typing import Any
 
 from frontdoor.contract import model
+from frontdoor.contract.editions import parse_editions
 from frontdoor.contract.feed import parse_rule
 from frontdoor.contract.files import ContractError, Node
 from frontdoor.contract.signing import signatures
@@ -40,14 +42,17 @@ def parse_layout(document: Node) -> model.Layout:
         record = feeds.mapping(code)
         record.text("record")
         record.text_mapping("fields")
+    mapping = MappingProxyType({code: MappingProxyType(feeds.mapping(code).value) for code in feeds.value})
+    years = parse_editions(document, mapping)
     return model.Layout(
         code=document.text("code"),
         title=document.text("title"),
         feeds=tuple(feeds.value),
         format=document.word("format", model.FORMATS),
-        mapping=MappingProxyType({code: MappingProxyType(feeds.mapping(code).value) for code in feeds.value}),
+        mapping=years.editions[-1].mapping if years else mapping,
         timezone=document.zone("timezone"),
         lists=lists,
+        years=years,
     )
 
 
@@ -103,7 +108,7 @@ def _version(node: Node, agency: str, feed: model.Feed, layouts: Mapping[str, mo
     source = node.text("source", feed.code)
     if source != feed.code and (source not in layouts or feed.code not in layouts[source].feeds):
         raise node.wrong("source", f"{feed.code}, or a layout that supplies {feed.code}")
-    fixed = Node(source, "", layouts[source].mapping[feed.code] if source in layouts else {})
+    fixed = Node(source, "", _fixed(layouts[source], feed.code) if source in layouts else {})
     valid_from = node.day("valid_from")
     if valid_from is None:
         raise node.wrong("valid_from", "a date written YYYY-MM-DD")
@@ -125,6 +130,15 @@ def _version(node: Node, agency: str, feed: model.Feed, layouts: Mapping[str, mo
         tightened=MappingProxyType(_tightened(node, feed)),
         archive=node.word("archive", model.ARCHIVES, "none"),
         ambiguous=MappingProxyType(_ambiguous(node, feed)),
+    )
+
+
+def _fixed(layout: model.Layout, feed: str) -> Mapping[str, Any]:
+    """What a layout says of a feed, with the spellings of all its years."""
+    return (
+        layout.mapping[feed]
+        if layout.years is None
+        else {**layout.mapping[feed], "codes": layout.years.spellings(feed)}
     )
 
 

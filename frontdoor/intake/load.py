@@ -161,7 +161,7 @@ def _reader(settings: Settings, house: House, delivery: _Delivery) -> Reader:
     lineage = Lineage(delivery.agency, delivery.delivery_id, delivery.received_at)
     layout = house.layouts.get(delivery.source)
     if layout is not None and layout.format == "xml":
-        return XmlReader(content, layout.mapping[delivery.feed], lineage)
+        return XmlReader(content, layout, delivery.feed, lineage)
     agreed = members.agreed_on(house, delivery.agency, delivery.source, delivery.feed, delivery.received_at)
     words = members.vocabulary(
         house, delivery.agency, delivery.source, delivery.feed, delivery.member_name, delivery.received_at

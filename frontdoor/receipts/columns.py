@@ -82,10 +82,12 @@ class Columns:
         return f"one of: {', '.join(labels[:CODES_SHOWN])}{f' and {more} more' if more > 0 else ''}"
 
 
-def columns_of(house: House, agency: str, source: str, feed: str, part: str, on: date) -> Columns:
+def columns_of(
+    house: House, agency: str, source: str, feed: str, part: str, on: date, year: int | None = None
+) -> Columns:
     """The columns of a part of a sender's file on a day: under a layout's headers where it came by one.
 
-    ``part``: the list of a layout, as `intake.members` names it.
+    ``part``: the list of a layout, as `intake.members` names it; ``year``: that of the layout, None for the newest.
     """
     contract, agreed, layout = house.feeds[feed], house.agency_feed(agency, source, feed, on), house.layouts.get(source)
     names: dict[str, str] = {}
@@ -93,7 +95,7 @@ def columns_of(house: House, agency: str, source: str, feed: str, part: str, on:
         listed = layout.list_called(part)
         names = _by_property(listed.headers) if listed else {}
     elif layout is not None:
-        fields: Mapping[str, str] = layout.mapping[feed].get("fields", {})
+        fields: Mapping[str, str] = layout.mapping_of(feed, year).get("fields", {})
         names = {name: path.rsplit("/", 1)[-1] for name, path in fields.items()}
     elif agreed is not None:
         names = _by_property(agreed.headers)

@@ -6,6 +6,7 @@
     rules       every rule that was put to it: what it came to, what is expected, what to do
     findings    row by row, in the sender's order
     mended      findings of earlier deliveries that this one closed
+    answers     what the sender said to findings, of this delivery or earlier ones, and what came of it; never its words
     unread      lines that could not be read
 
 Only what the sender can mend is listed: a rule that the council itself must answer is a number here, and its sentence
@@ -50,6 +51,7 @@ def documents(
     findings = facts.findings(connection, delivery_ids)
     mended = facts.mended(connection, delivery_ids)
     waived = facts.waived(connection, delivery_ids)
+    answered = facts.answered(connection, delivery_ids)
     unread = facts.unread(connection, delivery_ids)
     made = []
     for delivery in facts.deliveries(connection, delivery_ids):
@@ -67,6 +69,7 @@ def documents(
                 mended[of_it],
                 waived[of_it],
                 unread[of_it],
+                answered[of_it],
                 named,
             )
         )
@@ -82,12 +85,14 @@ def _document(
     mended: Sequence[facts.Mended],
     waived: Sequence[facts.Waived],
     unread: Sequence[facts.Unread],
+    answered: Sequence[facts.Answered],
     named: Mapping[int, str],
 ) -> dict[str, Any]:
     agency = house.agencies.get(delivery.agency_code)
     on = delivery.received_at.astimezone(ZoneInfo(agency.timezone) if agency else _HOUSE_ZONE).date()
     rows = rows_of(house, delivery.source, delivery.reading)
-    columns = columns_of(house, delivery.agency_code, delivery.source, delivery.feed, delivery.part, on)
+    year = delivery.reading.get("layout_year")
+    columns = columns_of(house, delivery.agency_code, delivery.source, delivery.feed, delivery.part, on, year)
     ours = [check for check in checks if check.recipient_role == LIAISON]
     rules = [_rule(house, delivery, check, columns, waived) for check in ours]
     severity = {rule["rule_id"]: rule["severity"] for rule in rules}
@@ -112,6 +117,7 @@ def _document(
             for each in mended
             if each.rule_id in severity
         ],
+        "answers": [asdict(each) for each in answered],
         "unread": [asdict(each) for each in unread],
         "columns": [
             {

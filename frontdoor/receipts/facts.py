@@ -86,6 +86,25 @@ class Waived:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """What the sender answered to a finding of this delivery or an earlier one, and what came of it. Never its words.
+
+    ``state``: open, upheld, rejected, or noted (no action needed). ``settlement``: our words to a settled one.
+    """
+
+    delivery_id: int
+    rule_id: str
+    record_no: int | None
+    answer: str
+    state: str
+    answered_at: datetime
+    due_at: datetime | None
+    settled_at: datetime | None
+    settlement: str | None
+    next_step: str | None
+
+
+@dataclass(frozen=True)
 class Mended:
     """One earlier finding that this delivery closed: where it stood."""
 
@@ -186,6 +205,37 @@ _WAIVED = """
     order by findings.delivery_id, findings.rule_id, waivers.waiver_id
 """
 
+# Answers to the delivery itself, to earlier ones where they are open, or were settled since the delivery before it.
+_ANSWERED = """
+    select
+        asked.delivery_id, disputes.delivery_id, disputes.rule_id, disputes.record_no, disputes.answer,
+        coalesce(disputes.outcome, case disputes.answer when 'dispute' then 'open' else 'noted' end),
+        disputes.answered_at, disputes.due_at, disputes.settled_at, disputes.settlement, disputes.next_step
+    from intake.deliveries as asked
+    inner join intake.deliveries as answered
+        on
+            asked.agency_code = answered.agency_code and asked.feed = answered.feed
+            and asked.delivery_id >= answered.delivery_id
+    inner join quality.disputes as disputes on answered.delivery_id = disputes.delivery_id
+    where
+        asked.delivery_id = any(%s)
+        and (
+            asked.delivery_id = disputes.delivery_id
+            or (disputes.answer = 'dispute' and disputes.outcome is null)
+            or disputes.settled_at > coalesce(
+                (
+                    select max(earlier.received_at) from intake.deliveries as earlier
+                    where
+                        earlier.agency_code = asked.agency_code and earlier.feed = asked.feed
+                        and earlier.delivery_id < asked.delivery_id
+                ),
+                '-infinity'
+            )
+        )
+    order by asked.delivery_id, disputes.delivery_id, disputes.dispute_id
+    limit %s
+"""
+
 _UNREAD = """
     select delivery_id, coalesce(line_no, 0), reason, due_at
     from quality.dead_letters
@@ -229,6 +279,14 @@ def waived(connection: Connection, delivery_ids: Collection[int]) -> Mapping[int
     found: defaultdict[int, list[Waived]] = defaultdict(list)
     for delivery_id, *rest in _rows(connection, _WAIVED, (list(delivery_ids),)):
         found[delivery_id].append(Waived(*rest))
+    return found
+
+
+def answered(connection: Connection, delivery_ids: Collection[int]) -> Mapping[int, list[Answered]]:
+    """Delivery -> what its sender answered: to it, and to earlier ones where that is still of interest."""
+    found: defaultdict[int, list[Answered]] = defaultdict(list)
+    for delivery_id, *rest in _rows(connection, _ANSWERED, (list(delivery_ids), LINES_LISTED * len(delivery_ids))):
+        found[delivery_id].append(Answered(*rest))
     return found
 
 

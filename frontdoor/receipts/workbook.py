@@ -6,6 +6,7 @@
     Your rows       the sender's columns; in the cell that a rule is about stands the rule
     Rules           the dictionary: every rule that was put to the delivery
     Columns         what is expected in each column
+    Your answers    what was answered before, and what came of it; where there is something
 
 The same receipt gives the same bytes.
 """
@@ -52,6 +53,8 @@ def workbook(document: Mapping[str, Any]) -> bytes:
             {"Column": 32, "When": 24, "What is expected": 100},
             ([each["column"], each["needed"], each["expected"]] for each in document["columns"]),
         )
+        if document["answers"]:
+            _answers(book.add_worksheet("Your answers"), styles, document)
     return made.getvalue()
 
 
@@ -172,6 +175,34 @@ def _rules(sheet: Worksheet, styles: _Styles, document: Mapping[str, Any]) -> No
                 ),
             ]
             for rule in sorted(document["rules"], key=lambda rule: rule["rule_id"])
+        ),
+    )
+
+
+def _answers(sheet: Worksheet, styles: _Styles, document: Mapping[str, Any]) -> None:
+    zone = ZoneInfo(document["receipt"]["timezone"])
+
+    def day(instant: datetime | None) -> str:
+        return f"{instant.astimezone(zone):%Y-%m-%d}" if instant else ""
+
+    _table(
+        sheet,
+        styles,
+        {"Rule": 12, "In delivery": 12, "Record": 10, "Your answer": 20, "State": 12, "To be settled by": 18}
+        | {"Settled on": 14, "What we say": 60, "What follows": 20},
+        (
+            [
+                each["rule_id"],
+                each["delivery_id"],
+                each["record_no"],
+                "a dispute" if each["answer"] == "dispute" else "no action needed",
+                each["state"],
+                day(each["due_at"]),
+                day(each["settled_at"]),
+                each["settlement"],
+                (each["next_step"] or "").replace("_", " "),
+            ]
+            for each in document["answers"]
         ),
     )
 

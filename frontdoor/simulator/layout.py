@@ -1,6 +1,6 @@
 """Records as XML of a published layout: the mapping by which they are read, followed backwards."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 from xml.etree import ElementTree
@@ -10,12 +10,20 @@ from frontdoor.simulator.good import N, Record
 
 
 def write_xml(layout: Layout, agreed: AgencyFeed, records: Iterable[tuple[Record, str]]) -> bytes:
-    """One document. records: each with its number; every record stands in elements of its own around it."""
-    mapping = layout.mapping[agreed.feed]
+    """One document. records: each with its number; every record stands in elements of its own around it.
+
+    It says the year of the return, and is of the nearest one whose layout is known.
+    """
+    records = list(records)
+    year = _year(layout, (record for record, _ in records))
+    mapping = layout.mapping_of(agreed.feed, year)
     root_name, *parts = mapping["record"].split("/")
     shared = parts[: len(parts) - 1 - max(place.count("..") for place in mapping["fields"].values())]
     root = ElementTree.Element(root_name)
-    labels = {name: {code: label for label, code in reversed([*codes.items()])} for name, codes in agreed.codes.items()}
+    spelled: Mapping[str, Mapping[str, str]] = {**agreed.codes, **(mapping.get("codes") or {})}
+    labels = {name: {code: label for label, code in reversed([*codes.items()])} for name, codes in spelled.items()}
+    if layout.years is not None:
+        _put(root, [root], f"/{layout.years.at[0]}", str(year))
     for record, number in records:
         around = [root]
         for part in parts:
@@ -31,6 +39,13 @@ def write_xml(layout: Layout, agreed: AgencyFeed, records: Iterable[tuple[Record
         element[:] = sorted(element, key=lambda child: child.tag == parts[-1])
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+
+
+def _year(layout: Layout, records: Iterable[Record]) -> int | None:
+    if layout.years is None:
+        return None
+    told = {day.year for record in records if isinstance(day := record.get("return_reference_date"), date)}
+    return min(max(*told, layout.years.editions[0].year), layout.years.last) if told else layout.years.last
 
 
 def _put(root: ElementTree.Element, around: list[ElementTree.Element], place: str, value: str) -> None:

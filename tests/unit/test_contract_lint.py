@@ -131,3 +131,20 @@ def test_the_command_says_each_problem_and_fails(tmp_path: Path, capsys: pytest.
     (root / "file_rules.yaml").write_text("quality: [{id: FIL-001}]\n", encoding="utf-8")
     assert main(["lint", str(root)]) == 1
     assert "file_rules.yaml: quality[FIL-001]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "said"),
+    [
+        ("first: 2017", "first: soon", "years.first: expected a year"),
+        ("- year: 2022", "- year: 2019", "expected a year after 2021"),
+        ("last: 2026", "last: 2024", "not after the last, 2024"),
+        ("sex: ../ChildIdentifiers/Sex", "sexx: ../ChildIdentifiers/Sex", "sexx: expected a property of referral"),
+        ("sex: ../ChildIdentifiers/Sex", "nobody: null", "nobody: expected an element that the year before has"),
+        ("sex: {}", 'sex: {"1": F}', "expected one meaning of '1' in all years"),
+        ("beside: [CINPlanDates", "besides: [CINPlanDates", "besides: expected fields, beside or codes"),
+    ],
+)
+def test_a_year_of_a_layout_that_is_wrong_is_named(tmp_path: Path, wrong: str, right: str, said: str) -> None:
+    found = after_change(tmp_path, "layouts/cin_census.yaml", wrong, right)
+    assert [line for line in found if said in line], found

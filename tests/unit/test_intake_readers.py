@@ -17,6 +17,7 @@ from hypothesis import assume, example, given
 from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
+from frontdoor.contract import Layout
 from frontdoor.intake.content import Content
 from frontdoor.intake.contents import probe
 from frontdoor.intake.ledger import DeadLetter
@@ -225,9 +226,14 @@ XML = "<Message><Children><Child><Name>{}</Name></Child></Children></Message>"
 NO_ENCODINGS = ("big5", "utf-7", "shift_jis", "foo", "rot13", "base64", "idna", "punycode", "unicode_escape", "cp037")
 
 
+def xml_reader(path: Path, mapping: dict[str, Any]) -> XmlReader:
+    layout = Layout("census", "Census", ("police",), "xml", {"police": mapping}, "Europe/London")
+    return XmlReader(Content(path), layout, "police", LINEAGE)
+
+
 def read_xml(path: Path, content: bytes) -> tuple[list[list[str]], XmlReader]:
     path.write_bytes(content)
-    reader = XmlReader(Content(path), {"record": "Message/Children/Child", "fields": {"name": "Name"}}, LINEAGE)
+    reader = xml_reader(path, {"record": "Message/Children/Child", "fields": {"name": "Name"}})
     rows = [next(csv.reader([row.line.decode()])) for row in reader.rows()]
     return rows, reader
 
@@ -332,7 +338,7 @@ def test_flat_record_is_read_as_a_nested_one_is(leaves: list[str], attribute: st
     fields = {"name": "Name", "again": "Name", "grade": "./Grade", "here": ".", "home": "Note/b", "absent": "None"}
 
     def lines() -> list[bytes]:
-        return [row.line for row in XmlReader(Content(Path(file.name)), mapping, LINEAGE).rows()]
+        return [row.line for row in xml_reader(Path(file.name), mapping).rows()]
 
     mapping = {"record": "Message/Child", "fields": fields}
     with tempfile.NamedTemporaryFile() as file, pytest.MonkeyPatch.context() as patch:
@@ -419,7 +425,7 @@ def test_records_taken_out_before_the_parser_are_read_as_it_reads_them(
     mapping = {"record": "Message/Child", "fields": {"grade": "Grade", "name": "Name", "absent": "None"}}
 
     def seen() -> object:
-        reader = XmlReader(Content(Path(file.name)), mapping, LINEAGE)
+        reader = xml_reader(Path(file.name), mapping)
         try:
             rows = list(reader.rows())
         except Unreadable as refused:

@@ -20,9 +20,11 @@ from xml.parsers import expat
 
 from lxml import etree
 
+from frontdoor.contract import Layout
 from frontdoor.intake.content import Content
 from frontdoor.intake.readers import encoding
 from frontdoor.intake.readers.abridged_records import AbridgedRecords
+from frontdoor.intake.readers.layout_year import year_of
 from frontdoor.intake.readers.rows import REPLACED, Lineage, Row, Tally, extra_json, line_of
 from frontdoor.intake.reasons import Unreadable
 
@@ -32,6 +34,7 @@ log = logging.getLogger(__name__)
 DEEPEST = 50
 MOST_NAMES = 10_000
 DAMAGED, GUESSED, HEADER_ONLY = "FIL-009", "FIL-008", "FIL-001"
+UNKNOWN_YEAR, OTHER_YEAR = "FIL-040", "FIL-041"
 # Control characters that XML forbids; in UTF-8 they are these bytes and no others.
 _CONTROLS = bytes({*range(0x20)} - {0x09, 0x0A, 0x0D})
 _FORBIDDEN = re.compile(b"[" + re.escape(_CONTROLS) + b"]")
@@ -55,12 +58,16 @@ class XmlReader:
     delimiter = ","
     quote = '"'
 
-    def __init__(self, content: Content, mapping: Mapping[str, Any], lineage: Lineage) -> None:
-        """Read by this mapping: ``record`` (a path from the root), ``fields`` (property -> path), perhaps constants."""
+    def __init__(self, content: Content, layout: Layout, feed: str, lineage: Lineage) -> None:
+        """Read by the layout's mapping: ``record`` (a path from the root), ``fields`` (property -> path), constants.
+
+        Of a layout that changed over the years, by the edition of the year that the file says.
+        """
         self.tally = Tally()
         self._content = content
         self._before, self._after = lineage.around(self.delimiter)
         self._encoding = encoding_of(content)
+        mapping, self._edition = self._of_its_year(layout, feed)
         has_stray = self._has_stray()
         self._is_mended = has_stray and not self._is_well_formed(mend=False) and self._is_well_formed(mend=True)
         self._fields = {name: tuple(str(place).split("/")) for name, place in mapping["fields"].items()}
@@ -74,7 +81,9 @@ class XmlReader:
         self._record = tuple(part for part in str(mapping["record"]).split("/") if part not in ("", "."))
         # How far fields reach out of the record: the element to wait for before its records are complete.
         self._reach = max((place.count("..") for place in self._fields.values()), default=0)
-        self._may_abridge = self._is_flat and not has_stray and self._record[-1] not in self._named
+        self._may_abridge = (
+            self._is_flat and not has_stray and self._record[-1] not in self._named and not self._of_other_years
+        )
         self._abridged: AbridgedRecords | None = None
         self._placed_for: tuple[str, ...] = ()
         self._placed: tuple[list[int], list[tuple[str, int]]] = ([], [])
@@ -87,7 +96,7 @@ class XmlReader:
     @property
     def reading(self) -> Mapping[str, Any]:
         """How the bytes were read."""
-        return {"format": "xml", "encoding": self._encoding.codec, "recognised": len(self.columns)}
+        return {"format": "xml", "encoding": self._encoding.codec, "recognised": len(self.columns), **self._edition}
 
     def rows(self) -> Iterator[Row]:
         """Yield the records in the order of the file."""
@@ -139,6 +148,20 @@ class XmlReader:
         if not record_no:
             self.tally.file_fault(HEADER_ONLY)
 
+    def _of_its_year(self, layout: Layout, feed: str) -> tuple[Mapping[str, Any], dict[str, Any]]:
+        """Return the mapping by which the file is read, and which years it says and is read by."""
+        # Path -> property (or None), of elements that only other years have.
+        self._of_other_years: dict[str, str | None] = {}
+        if layout.years is None:
+            return layout.mapping[feed], {}
+        record = [part for part in str(layout.mapping[feed]["record"]).split("/") if part not in ("", ".")]
+        year = year_of(Stream(self._content, self._encoding, mend=True), layout.years.at, record)
+        edition, is_known = layout.years.of(year)
+        if not is_known:
+            self.tally.file_fault(UNKNOWN_YEAR)
+        self._of_other_years = layout.years.of_other_years(edition, feed)
+        return edition.mapping[feed], {"layout_year": edition.year, "collection_year": year}
+
     def _has_stray(self) -> bool:
         """Tell whether an ampersand may stand alone: nothing else is mended, and to look for it costs little."""
         tail = b""
@@ -189,7 +212,20 @@ class XmlReader:
             if parent is None:
                 break
             element, prefix = parent, prefix + "../"
+        if self._of_other_years and extra:
+            self._take_from_other_years(cells, extra, outward="" if levels else "../" * self._reach)
         return self._finished(record_no, record, cells, extra)
+
+    def _take_from_other_years(self, cells: list[str | None], extra: dict[str, Any], *, outward: str) -> None:
+        """Fill a blank cell from where another year has it, and note that the file has elements of another year."""
+        for path, name in self._of_other_years.items():
+            said = extra.get(path.removeprefix(outward))
+            if said is None:
+                continue
+            self.tally.file_fault(OTHER_YEAR)
+            if name in self._fields and isinstance(said, str) and not cells[at := [*self._fields].index(name)]:
+                cells[at] = said
+                del extra[path.removeprefix(outward)]
 
     def _plain_row(self, record_no: int, mark: etree._Element, names: tuple[str, ...], texts: list[str]) -> Row:
         """Return the row of a record that was taken out of the file before it was parsed."""
