@@ -6,6 +6,7 @@ frontdoor/alerts/silence.py.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -15,12 +16,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from frontdoor import alerts, clock, delivery
+from frontdoor import alerts, clock, delivery, receipts
+from frontdoor.cli import main
 from frontdoor.contract import load_house
 from frontdoor.delivery import listening
 from frontdoor.prepare import prepare
 from frontdoor.settings import as_environment
-from frontdoor.simulator.sample import sample_records
+from frontdoor.simulator.sample import sample_nil, sample_records
 from tests.conftest import Database
 
 LONDON = ZoneInfo("Europe/London")
@@ -60,6 +62,24 @@ class Here:
         os.rename(folder / ".incoming", folder / f"{time.time_ns()}.csv")
         delivery.drain(self.settings)
         return int(self.all("select max(delivery_id) from intake.deliveries")[0][0])
+
+    def came_of(self, delivery_id: int) -> tuple[Any, ...]:
+        """Return verdict, who signed, and the rules that have a finding."""
+        (row,) = self.all(
+            "select verdict, nil_signed_by, array(select rule_id from quality.findings where delivery_id = %s order by 1)"
+            " from intake.deliveries where delivery_id = %s",
+            delivery_id,
+            delivery_id,
+        )
+        return tuple(row)
+
+    def sentence(self, delivery_id: int) -> str:
+        connection = self.database.connect()
+        try:
+            ((said,),) = [[each["sentence"] for each in receipts.documents(connection, HOUSE, [delivery_id])]]
+        finally:
+            connection.close()
+        return str(said)
 
     def days(self, sender: tuple[str, str] = POLICE) -> list[tuple[str, str]]:
         """Return the days that are due by now, and how they stand."""
@@ -140,6 +160,29 @@ def test_silence_is_raised_without_a_file_told_once_and_settled_by_what_comes(he
     assert len(here.letters()) == 4, "who falls silent again is told again"
 
 
+def test_command_lists_what_is_missing_and_what_was_due_on_a_day(here: Here, capsys: Any) -> None:
+    here.sweep("2028-05-01 10:00")
+    here.land("2028-05-02 06:00", police(81))
+    here.sweep("2028-05-03 10:00")
+
+    def told(*arguments: str) -> list[tuple[str, str]]:
+        capsys.readouterr()
+        assert main(["silence", *arguments, "--json"]) == 0
+        return [(day["expected_on"], day["state"]) for day in json.loads(capsys.readouterr().out)["days"]]
+
+    assert told() == [("2028-05-03", "missing")] and told("--agency", COUNCIL[0]) == []
+    assert told("--on", "2028-05-02", "--feed", "police") == [("2028-05-02", "received")]
+    capsys.readouterr()
+    assert main(["silence", "--on", "2028-05-02"]) == 0 and main(["silence"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith(
+        "2028-05-02 09:00  wearside_police/police  received, received 2028-05-02 06:00 as delivery"
+    )
+    assert said[1] == "2028-05-03 09:00  wearside_police/police  missing"
+    assert main(["status"]) == 0 and "silent   1 sender: see frontdoor silence" in capsys.readouterr().out
+    assert main(["silence", "--agency", "nobody"]) == 2 and main(["silence", "--on", "soon"]) == 2
+
+
 def test_file_late_by_minutes_that_came_before_the_sweep_is_late_and_no_letter(here: Here) -> None:
     here.sweep("2027-04-05 10:00")
     here.land("2027-04-06 09:07", police(11))
@@ -211,6 +254,59 @@ def test_file_that_is_still_being_read_is_not_silence(here: Here, monkeypatch: p
     monkeypatch.setattr(delivery.lanes, "advance", advance)
     here.sweep("2027-09-02 09:02")
     assert here.days() == [("Thu 02", "received")] and here.letters() == []
+
+
+def test_signed_nil_return_settles_its_day_and_every_one_before(here: Here) -> None:
+    here.sweep("2027-12-01 10:00")
+    here.sweep("2027-12-03 10:00")
+    signed = sample_nil(HOUSE, *POLICE, "duty sergeant")
+    first = here.land("2027-12-03 11:00", signed)
+    assert here.came_of(first) == ("accepted", "duty sergeant", [])
+    assert here.sentence(first) == "0 received: a nil return, signed by duty sergeant. Nothing needs an answer."
+    second = here.land("2027-12-04 06:00", signed)
+    assert second != first and here.came_of(second) == ("accepted", "duty sergeant", []), "two nil returns, no repeat"
+    assert here.days() == [("Thu 02", "signed_nil"), ("Fri 03", "signed_nil"), ("Sat 04", "signed_nil")]
+    assert len(here.letters()) == 1 and here.all("select count(*) from alerts.messages") == [(1,)]
+    receipt = receipts.documents(here.database.connect(), HOUSE, [second])[0]["receipt"]
+    assert receipt["nil_signed_by"] == "duty sergeant"
+
+
+def test_unsigned_file_without_records_is_told_how_to_sign(here: Here) -> None:
+    here.sweep("2028-01-03 10:00")
+    unsigned = here.land("2028-01-04 06:00", b"nil_signed_by: n/k\n" + police(71).split(b"\n")[0] + b"\n")
+    assert here.came_of(unsigned) == ("accepted_with_findings", None, ["FIL-001"])
+    ((what_to_do,),) = here.all("select distinct what_to_do from quality.checks where rule_id = 'FIL-001'")
+    assert "nil_signed_by:" in what_to_do
+    ((body,),) = here.all(
+        "select regexp_replace(body, '\\s+', ' ', 'g') from alerts.messages where delivery_id = %s", unsigned
+    )
+    assert "nil_signed_by: and the role that signs" in body
+    assert here.days() == [("Tue 04", "unusable")]
+
+
+def test_records_win_over_the_signature(here: Here) -> None:
+    here.sweep("2028-02-01 10:00")
+    both = here.land("2028-02-02 06:00", b"nil_signed_by: duty sergeant\n" + police(72))
+    assert here.came_of(both) == ("accepted_with_findings", None, ["FIL-040"])
+    assert here.all("select records_in, records_loaded from intake.deliveries where delivery_id = %s", both) == [(2, 2)]
+    assert here.days() == [("Wed 02", "received")]
+
+
+@pytest.mark.parametrize(
+    ("agency", "feed"),
+    [
+        ("wearside_partnership", "police"),
+        ("wearside_health", "referral"),
+        ("wearside_housing", "referral"),
+        ("wearside_schools", "referral"),
+        ("wearside_council", "visit"),
+    ],
+)
+def test_nil_return_is_read_in_each_format_and_as_one_line(here: Here, agency: str, feed: str) -> None:
+    here.now = "2028-03-01 10:00"
+    for content in (sample_nil(HOUSE, agency, feed, "Duty lead, 2nd floor"), b"nil_signed_by: Duty lead, 2nd floor\n"):
+        delivered = here.land(here.now, content, (agency, feed))
+        assert here.came_of(delivered) == ("accepted", "Duty lead, 2nd floor", []), content[:40]
 
 
 def test_sweep_without_news_writes_nothing(here: Here) -> None:
