@@ -32,6 +32,8 @@ DATED = ("codes", "thresholds", "clocks")
 PLACEHOLDER = re.compile(r"\{(limit|codes|dates|openings|words):([a-z0-9_]+)(?:\.([a-z0-9_]+))?\}")
 NOT_PLAIN, BACKSLASHED = re.compile(r"([^a-z0-9 ])"), r"\\\1"
 ZONE = ZoneInfo("Europe/London")
+# The one calendar of bank holidays that the seeds hold, by the name that agency files use.
+CALENDAR = "england"
 
 
 class UnknownConstant(LookupError):

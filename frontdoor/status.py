@@ -141,6 +141,23 @@ def pending(connection: Connection, settings: Settings) -> dict[str, int]:
     return {"landing": sum(1 for _ in landed(settings.landing)), **counts}
 
 
+def silent_senders(settings: Settings) -> int:
+    """Return of how many agencies and feeds something that was due is missing."""
+    connection = database.connect(settings)
+    try:
+        ((count,),) = [
+            tuple(row.values())
+            for row in _rows(
+                connection,
+                "select count(distinct (agency_code, feed, source)) as senders from quality.expected_deliveries"
+                " where settled_at is null and state = 'missing'",
+            )
+        ]
+    finally:
+        connection.close()
+    return int(count)
+
+
 def files(
     connection: Connection,
     *,

@@ -35,6 +35,7 @@ def add(commands: Any) -> None:
     sampled.add_argument("--agency", required=True, metavar="A", help="in whose headers and codes")
     sampled.add_argument("--records", type=int, default=10, metavar="N")
     sampled.add_argument("--break", dest="break_rule", metavar="RULE", help="such as POL-020")
+    sampled.add_argument("--nil", metavar="ROLE", help="no record: a nil return, signed by this role")
     sampled.add_argument("--seed", type=int, default=1, metavar="S", help="the same seed gives the same file")
     sampled.add_argument("--out", required=True, type=Path, metavar="FILE", help="- for stdout")
     sampled.set_defaults(run=run_sample)
@@ -87,15 +88,20 @@ def run_show(arguments: argparse.Namespace, settings: Settings) -> int:
 def run_sample(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write the file."""
     from frontdoor.contract import load_house
-    from frontdoor.simulator.sample import sample_records
+    from frontdoor.simulator.sample import sample_nil, sample_records
 
     house = load_house()
     agency, source = agency_and_source(house, arguments.agency, arguments.feed)
     if arguments.records < 0:
         raise UsageMistake("--records wants a number, zero or more")
+    records = 0 if arguments.nil else arguments.records
+    if arguments.nil and arguments.break_rule:
+        raise UsageMistake("--nil has no record in which a rule could fail")
     try:
-        content = sample_records(
-            house, agency, source, arguments.records, seed=arguments.seed, break_rule=arguments.break_rule
+        content = (
+            sample_nil(house, agency, source, arguments.nil)
+            if arguments.nil
+            else sample_records(house, agency, source, records, seed=arguments.seed, break_rule=arguments.break_rule)
         )
     except ValueError as error:  # speaks of agency, feed and rule as they are declared
         raise UsageMistake(str(error)) from None
@@ -106,7 +112,7 @@ def run_sample(arguments: argparse.Namespace, settings: Settings) -> int:
         arguments.out.write_bytes(content)
     except OSError:
         raise UsageMistake("--out cannot be written") from None
-    say(f"{arguments.records} records, {len(content):,} bytes: {arguments.out}")
+    say(f"{records} records, {len(content):,} bytes: {arguments.out}")
     return 0
 
 

@@ -44,6 +44,12 @@ def run_status(arguments: argparse.Namespace, settings: Settings) -> int:
     say(f"database {where['name']} on {where['host']}:{where['port']}")
     say(f"airflow  {document['airflow']['url'] if document['airflow'] else 'is not running here'}")
     say("waiting  " + ", ".join(f"{count} {state}" for state, count in document["pending"].items()))
+    if silent := status.silent_senders(settings):
+        say(
+            f"silent   {silent} senders: see frontdoor silence"
+            if silent > 1
+            else "silent   1 sender: see frontdoor silence"
+        )
     for file in document["files"]:
         for line in describe_file(file):
             say(line)

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from frontdoor import reference
-from frontdoor.contract.model import AgencyFeed, Feed, House, Layout, Rule
+from frontdoor.contract.model import AgencyFeed, Expected, Feed, House, Layout, Rule
 from frontdoor.contract.signing import missing
 
 AS_CONTRACT, TIGHTENED, WAIVED = "as_contract", "tightened", "waived"
@@ -40,6 +40,7 @@ def document(house: House, agreed: AgencyFeed, on: date) -> dict[str, Any]:
             "format": layout.format if layout else agreed.format,
             "archive": agreed.archive,
             "delivery_mode": agreed.delivery_mode,
+            "expected": in_words(agreed.expected),
             "list_separator": agreed.list_separator,
             "date_formats": list(agreed.date_formats),
             "timestamp_formats": list(agreed.timestamp_formats),
@@ -66,6 +67,11 @@ def document(house: House, agreed: AgencyFeed, on: date) -> dict[str, Any]:
             if (each.agency, each.source, each.feed) == (agreed.agency, agreed.source, agreed.feed)
         ],
     }
+
+
+def in_words(expected: Expected | None) -> str | None:
+    """Say "working days by 09:00"; None where nothing is expected on a day."""
+    return f"{expected.days.replace('_', ' ')} by {expected.by:%H:%M}" if expected else None
 
 
 def _fields(feed: Feed, agreed: AgencyFeed, layout: Layout | None) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ TERMS = {
     "format": "Format",
     "archive": "Packing",
     "delivery_mode": "Delivery mode",
+    "expected": "When a delivery is expected",
     "list_separator": "Mark between items of a list",
     "date_formats": "Forms of a date",
     "timestamp_formats": "Forms of a time",

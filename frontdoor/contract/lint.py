@@ -17,7 +17,17 @@ import yaml
 from frontdoor import reference
 from frontdoor.contract import expectations_folder, load_house
 from frontdoor.contract.files import ContractError, Loader
-from frontdoor.contract.model import AGENCY_KINDS, DELIVERY_MODES, AgencyFeed, Feed, House, Layout, Rule, normalised
+from frontdoor.contract.model import (
+    AGENCY_KINDS,
+    DELIVERY_MODES,
+    Agency,
+    AgencyFeed,
+    Feed,
+    House,
+    Layout,
+    Rule,
+    normalised,
+)
 
 LINEAGE = {"_agency_code", "_delivery_id", "_record_no", "_received_at", "_agency_kind", "_sufficiency"}
 KEYS = {"record_key", "content_hash", "has_own_key", "child_key", "sender_reference", "extra"}
@@ -50,6 +60,7 @@ def problems(root: Path | None, on: date) -> list[str]:
         found += [*_of_properties(feed, on), *_of_predicates(feed, on)]
     for agreed in house.agency_feeds:
         found += _of_agreement(agreed, house.feeds[agreed.feed], on)
+        found += _of_expected(agreed, house.agencies[agreed.agency])
     for layout in house.layouts.values():
         found += _of_layout(layout, house)
     return found
@@ -164,6 +175,14 @@ def _of_agreement(agreed: AgencyFeed, feed: Feed, on: date) -> Iterator[str]:
                 yield f"{place}: ambiguous.{code_list}: {label!r} is mapped to a code as well: one or the other"
     if agreed.list_separator == "" and any(prop.is_list for prop in feed.properties):
         yield f"{place}: list_separator: expected the mark between the items of a list, found nothing"
+
+
+def _of_expected(agreed: AgencyFeed, agency: Agency) -> Iterator[str]:
+    if agreed.expected and agreed.expected.days == "working_days" and agency.calendar != reference.CALENDAR:
+        yield (
+            f"{agreed.feed}/agencies/{agreed.agency}.yaml: {agreed.version}: expected: no working days are known of the"
+            f" calendar {agency.calendar}: use {reference.CALENDAR} in agencies/{agreed.agency}.yaml, or other days"
+        )
 
 
 def _of_codes(place: str, codes: Mapping[str, Mapping[str, str]], on: date) -> Iterator[str]:

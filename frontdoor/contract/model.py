@@ -5,11 +5,12 @@ another: its headers, its labels, its dates. A `Layout` is a published format th
 `House` holds them all. Nothing is cached or changed after loading: a task judges by the house that it loaded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, time
 from types import MappingProxyType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from frontdoor.contract.editions import Editions
 
@@ -26,6 +27,9 @@ ARCHIVES = ("none", "gz", "zip")
 # Who signs a version of what an agency agreed.
 PARTIES = ("sender", "council")
 DELIVERY_MODES = ("increment", "snapshot")
+# On which days a delivery is expected; a day of the week also where it is a bank holiday.
+WEEKDAYS = ("mondays", "tuesdays", "wednesdays", "thursdays", "fridays", "saturdays", "sundays")
+EXPECTED_DAYS = ("every_day", "working_days", *WEEKDAYS)
 # The words of the standard (ODCS 3.1). A sufficiency rule is `completeness` there and `sufficiency` in our scores.
 DIMENSIONS = ("accuracy", "completeness", "conformity", "consistency", "coverage", "timeliness", "uniqueness")
 SCORE_DIMENSIONS = (*DIMENSIONS, "sufficiency")
@@ -141,6 +145,27 @@ class Signature:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """When an agency agreed to send: on which days (`EXPECTED_DAYS`), and by what time of its own clock on the wall."""
+
+    days: str
+    by: time
+
+    def is_due_on(self, day: date, is_working_day: Callable[[date], bool]) -> bool:
+        """Whether a delivery is expected on a day."""
+        if self.days in WEEKDAYS:
+            return day.weekday() == WEEKDAYS.index(self.days)
+        return self.days == "every_day" or is_working_day(day)
+
+    def due_at(self, day: date, zone: ZoneInfo) -> datetime:
+        """The instant by which the delivery of a day is expected, in UTC.
+
+        A time that the clocks leave out is the one an hour later, of a time that they repeat it is the first.
+        """
+        return datetime.combine(day, self.by, zone).astimezone(UTC)
+
+
+@dataclass(frozen=True)
 class AgencyFeed:
     """How one agency sends one feed by one source between two days (`valid_to` is the last day, or None).
 
@@ -149,7 +174,8 @@ class AgencyFeed:
     `ambiguous`: per code list, labels of which a person decided that they may mean several things.
     `archive` says what the sender packs its files into; it is only written by it, and never asked for when reading.
     `delivery_mode`: whether a file holds the whole list (`snapshot`) or what is new or changed since (`increment`); the
-    contract's, where the agency agreed nothing else.
+    contract's, where the agency agreed nothing else. `expected`: when a delivery is due; None: when there is something
+    to tell, so that silence says nothing.
     Dates and time stamps are written as in `to_date` and `to_timestamp`: YYYY, MM, DD, HH24, MI, SS, Mon.
     """
 
@@ -172,6 +198,7 @@ class AgencyFeed:
     ambiguous: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     # Party -> signature.
     signed: Mapping[str, Signature] = field(default_factory=lambda: MappingProxyType({}))
+    expected: Expected | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from the layout; the agency's own wins where both say something.
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -130,6 +130,7 @@ def _version(node: Node, agency: str, feed: model.Feed, layouts: Mapping[str, mo
         tightened=MappingProxyType(_tightened(node, feed)),
         archive=node.word("archive", model.ARCHIVES, "none"),
         ambiguous=MappingProxyType(_ambiguous(node, feed)),
+        expected=_expected(node),
     )
 
 
@@ -140,6 +141,20 @@ def _fixed(layout: model.Layout, feed: str) -> Mapping[str, Any]:
         if layout.years is None
         else {**layout.mapping[feed], "codes": layout.years.spellings(feed)}
     )
+
+
+def _expected(node: Node) -> model.Expected | None:
+    if node.value.get("expected") is None:
+        return None
+    said = node.mapping("expected")
+    for key in said.value:
+        if key not in ("days", "by"):
+            raise said.wrong(key, "days and by alone")
+    try:
+        by = datetime.strptime(said.text("by"), "%H:%M").time()  # noqa: DTZ007 a clock on the wall
+    except (ValueError, ContractError):
+        raise said.wrong("by", 'a time of day in quotes, such as "09:00"') from None
+    return model.Expected(said.word("days", model.EXPECTED_DAYS), by)
 
 
 def _headers(node: Node, feed: model.Feed) -> dict[str, str]:

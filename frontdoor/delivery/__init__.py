@@ -11,6 +11,7 @@ unjudged; a message that cannot be written is written by a later sweep.
     publication    published, with its messages in the same commit
     replaying      the same way again, under today's contract
     waiving        what a sender need not be told of for a while, and what comes back
+    listening      what was due and did not come
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from psycopg2.extensions import connection as Connection
 
 from frontdoor import alerts, database, intake, receipts, warehouse
 from frontdoor.contract import House
-from frontdoor.delivery import lanes, publication, replaying, waiving
+from frontdoor.delivery import lanes, listening, publication, replaying, waiving
 from frontdoor.prepare import prepare_if_changed
 from frontdoor.settings import Settings
 
@@ -66,6 +67,8 @@ def drain(
             published = sum(lanes.advance(connection, settings, house, feed) for feed in feeds)
             if taken or sources is None:
                 publication.answer_the_unanswered(connection, house)
+            if sources is None:
+                listening.listen(connection, house)
             step = Drained(taken, published, alerts.send(connection, settings))
             # Behind the letters: a receipt is for who looks it up.
             receipts.issue(connection, settings, house)

@@ -182,15 +182,17 @@ def add_dead_letters(
     )
 
 
-def mark_loaded(cursor: Cursor, delivery_id: int, loaded: int, dead: int) -> None:
-    """Say of a delivery that its records are in the landing table."""
+def mark_loaded(cursor: Cursor, delivery_id: int, loaded: int, dead: int, nil_signed_by: str | None = None) -> None:
+    """Say of a delivery that its records are in the landing table, or which role signed for there being none."""
     cursor.execute(
         """
         update intake.deliveries
-        set status = 'loaded', loaded_at = %s, records_in = %s, records_loaded = %s, records_dead = %s
+        set
+            status = 'loaded', loaded_at = %s, records_in = %s, records_loaded = %s, records_dead = %s,
+            nil_signed_by = %s
         where delivery_id = %s
         """,
-        (clock.now(), loaded + dead, loaded, dead, delivery_id),
+        (clock.now(), loaded + dead, loaded, dead, nil_signed_by, delivery_id),
     )
     add_event(cursor, delivery_id, "received", "loaded")
 

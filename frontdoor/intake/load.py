@@ -90,7 +90,9 @@ def load(connection: Connection, settings: Settings, house: House, delivery_id: 
                 _add_findings(cursor, delivery, tally)
             records = tally.loaded + tally.dead
             ledger.note_reading(cursor, delivery.file_id, delivery.member_no, records, reader.reading)
-            ledger.mark_loaded(cursor, delivery_id, tally.loaded, tally.dead)
+            ledger.mark_loaded(
+                cursor, delivery_id, tally.loaded, tally.dead, tally.nil_signed_by if tally.is_nil else None
+            )
     return "loaded"
 
 
@@ -271,6 +273,8 @@ def _add_findings(cursor: Cursor, delivery: _Delivery, tally: Tally) -> None:
 
     def lines() -> Iterator[Row]:
         for record_no, rule_id in tally.faults():
+            if rule_id == OTHER_FORMAT and tally.is_nil:
+                continue  # a line of text that says so is enough, whatever is agreed for records
             yield Row(record_no, 0, f"{delivery.delivery_id}\t{record_no}{tail.format(rule_id)}".encode())
 
     cursor.copy_expert(

@@ -100,7 +100,11 @@ def _document(
     listed = [_finding(each, severity[each.rule_id], rows, named) for each in findings if each.rule_id in severity]
     return {
         "receipt": {
-            **{name: value for name, value in asdict(delivery).items() if name not in ("reading", "part")},
+            **{
+                name: value
+                for name, value in asdict(delivery).items()
+                if name not in ("reading", "part") and not (name == "nil_signed_by" and value is None)
+            },
             "agency_name": agency.name if agency else "",
             "timezone": agency.timezone if agency else _HOUSE_ZONE.key,
             "title": house.feeds[delivery.feed].title,
@@ -202,6 +206,8 @@ def _sentence(
     """Say "142 received, 142 on the front door's list, 6 need an answer"."""
     if delivery.status == "dead_letter":
         return f"{unread[0].reason if unread else 'It cannot be read.'} Nothing of it is on the front door's list."
+    if delivery.nil_signed_by:
+        return f"0 received: a nil return, signed by {delivery.nil_signed_by}. Nothing needs an answer."
     listed = "on the front door's list" if house.feeds[delivery.feed].worklist else "in the front door's books"
     said = [f"{counts['records_in']:,} received", f"{counts['records_listed']:,} {listed}"]
     if counts["records_unread"]:

@@ -46,6 +46,8 @@ class Delivery:
     published_at: datetime | None
     part: str
     reading: Mapping[str, Any]
+    # The role that signed a nil return; None: it is none.
+    nil_signed_by: str | None
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ _DELIVERIES = """
         deliveries.contract_version, deliveries.agency_version, deliveries.status, deliveries.verdict,
         coalesce(records_in, 0), coalesce(records_loaded, 0), coalesce(records_dead, 0),
         received_at, checked_at, coalesce(last_published_at, published_at),
-        coalesce(members.member_name, ''), coalesce(members.reading, '{}')
+        coalesce(members.member_name, ''), coalesce(members.reading, '{}'), deliveries.nil_signed_by
     from intake.deliveries as deliveries
     left join intake.members as members using (file_id, member_no)
     where delivery_id = any(%s)

@@ -4,6 +4,7 @@ The same seed and day give the same file. A million records are written by compo
 are put into words once and then repeated, each time under numbers of their own.
 
     sample_records(...)   the bytes of a file
+    sample_nil(...)       the bytes of a signed nil return
     write_sample(...)     a file of any length, in constant memory; with failing_ratio every rule fails in that share
 """
 
@@ -75,6 +76,17 @@ def sample_records(
         return write_xml(house.layouts[feed], sample.agreed, numbered)
     content = io.BytesIO()
     pack(content, sample.feed, sample.agreed, _lines(sample, records, break_rule, {}))
+    return content.getvalue()
+
+
+def sample_nil(house: House, agency: str, feed: str, role: str, on: date | None = None) -> bytes:
+    """A signed nil return of an agency in its own format. Raises ValueError as `sample_records`, and for a layout."""
+    sample = sample_of(house, agency, feed, 1, on)
+    if sample.has_layout:
+        raise ValueError(f"{feed} is a published layout, and has no place for a nil return")
+    words = words_of(sample.feed, sample.agreed, columns_of(sample, []), sample.on)
+    content = io.BytesIO()
+    pack(content, sample.feed, sample.agreed, [words.nil(role)])
     return content.getvalue()
 
 

@@ -63,6 +63,10 @@ class Lines:
         """The header line."""
         return _csv_line([self._headers.get(name, name) for name in self._columns]).encode()
 
+    def nil(self, role: str) -> bytes:
+        """A whole file without records, signed by a role."""
+        return _csv_line([f"nil_signed_by: {role}"]).encode() + self.header()
+
     def footer(self) -> bytes:
         """What stands after the last record."""
         return b""
@@ -107,6 +111,11 @@ class Objects(Lines):
     def header(self) -> bytes:
         """The bracket of a list."""
         return b"[\n" if self._is_list else b""
+
+    def nil(self, role: str) -> bytes:
+        """A whole file without records, signed by a role."""
+        signed: dict[str, Any] = {"nil_signed_by": role}
+        return (json.dumps(signed | {"records": []} if self._is_list else signed, ensure_ascii=False) + "\n").encode()
 
     def footer(self) -> bytes:
         """The bracket of a list."""

@@ -33,7 +33,7 @@ def write_workbook(file: IO[bytes], feed: Feed, agreed: AgencyFeed, blocks: Iter
             if not row:
                 forms = [shown.get(kinds.get(properties.get(normalised(cell), cell), "")) for cell in cells]
             for column, cell in enumerate(cells):
-                form = forms[column] if row else None
+                form = forms[column] if row and column < len(forms) else None
                 at = _moment(cell, form[0]) if form else None
                 if form and at:
                     sheet.write_datetime(row, column, at, form[1])

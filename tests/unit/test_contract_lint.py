@@ -36,6 +36,25 @@ def test_our_own_declarations_are_right() -> None:
     ("name", "before", "after", "said"),
     [
         (
+            "police/agencies/wearside_police.yaml",
+            "days: every_day",
+            "days: wednesday",
+            "expected.days: expected one of every_day, working_days, mondays",
+        ),
+        (
+            "police/agencies/wearside_police.yaml",
+            'by: "09:00"',
+            'by: "25:00"',
+            'a time of day in quotes, such as "09:00"',
+        ),
+        (
+            "police/agencies/wearside_police.yaml",
+            'by: "09:00"',
+            "by: 10:00",
+            'a time of day in quotes, such as "09:00"',
+        ),
+        ("police/agencies/wearside_police.yaml", 'by: "09:00"', 'by: "09:00", or: never', "expected days and by alone"),
+        (
             "police/contract.odcs.yaml",
             "version: 1.0.0",
             "version: 1.0.0\nowner: us",
@@ -148,3 +167,16 @@ def test_the_command_says_each_problem_and_fails(tmp_path: Path, capsys: pytest.
 def test_a_year_of_a_layout_that_is_wrong_is_named(tmp_path: Path, wrong: str, right: str, said: str) -> None:
     found = after_change(tmp_path, "layouts/cin_census.yaml", wrong, right)
     assert [line for line in found if said in line], found
+
+
+def test_working_days_of_a_calendar_that_nobody_knows_are_no_expectation(tmp_path: Path) -> None:
+    root = tmp_path / "expectations"
+    shutil.copytree(expectations_folder(), root)
+    for name, before, after in (
+        ("agencies/wearside_police.yaml", "calendar: england", "calendar: scotland"),
+        ("police/agencies/wearside_police.yaml", "days: every_day", "days: working_days"),
+    ):
+        text = (root / name).read_text(encoding="utf-8")
+        assert before in text
+        (root / name).write_text(text.replace(before, after, 1), encoding="utf-8")
+    assert [line for line in problems(root, ON) if "no working days are known of the calendar scotland" in line]

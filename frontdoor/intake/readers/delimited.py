@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from frontdoor.intake.content import Content
-from frontdoor.intake.readers import dialect, encoding, headers, layers
+from frontdoor.intake.readers import dialect, encoding, headers, layers, nil
 from frontdoor.intake.readers.grammar import Cells, Grammar
 from frontdoor.intake.readers.lines import Lines
 from frontdoor.intake.readers.rows import REPLACED, Lineage, Row, Tally, extra_json, line_of
@@ -58,7 +58,10 @@ class DelimitedReader:
         text = sample.replace(b"\r", b"\n").decode("utf-8", "replace") if is_cr else sample.decode("utf-8", "replace")
         self._dialect = dialect.of_sample(text, lambda header: words.property_of(header) is not None)
         found = words.columns(self._dialect.header)
-        self._has_header = bool(found.recognised) or not self._dialect.has_no_header
+        # A file that is the signature alone names no column.
+        role = None if found.recognised else nil.signed_by(self._dialect.header)
+        self.tally.nil_signed_by = role or ""
+        self._has_header = bool(found.recognised) or not self._dialect.has_no_header or role is not None
         self._columns = found if self._has_header else headers.numbered(len(self._dialect.header))
         self._grammar = Grammar(self._dialect.delimiter, self._dialect.quote, len(self._columns.properties))
         self._lines = Lines(encoding.utf8_blocks(content, self._encoding, is_cr=is_cr))
@@ -159,7 +162,9 @@ class DelimitedReader:
         lines = self._take(self._dialect.lines_before)
         for number, line in enumerate(lines[skipped:], start=1):
             cells = self._grammar.cells(_text(line or b"")).cells
-            if layers.is_record_above(cells, len(self._columns.properties)):
+            if (role := nil.signed_by(cells)) is not None:
+                self.tally.nil_signed_by = role
+            elif layers.is_record_above(cells, len(self._columns.properties)):
                 yield Row(number, skipped + number, self._careful(number, cells, before, after))
             elif any(cell.strip() for cell in cells):
                 self.tally.file_fault(ABOVE)
@@ -267,6 +272,10 @@ class DelimitedReader:
         return b"%b%d%b%b\n" % (before, record_no, after, row.encode("utf-8", "replace"))
 
     def _tell_of_the_file(self) -> None:
+        if self.tally.is_nil:
+            return
+        if self.tally.nil_signed_by:
+            self.tally.file_fault(nil.WITH_RECORDS)
         for rule_id in self._columns.faults:
             self.tally.file_fault(rule_id)
         if self._encoding.is_fallback:

@@ -35,7 +35,7 @@ import msgspec
 
 from frontdoor.contract import Property
 from frontdoor.intake.content import Content
-from frontdoor.intake.readers import encoding, headers
+from frontdoor.intake.readers import encoding, headers, nil
 from frontdoor.intake.readers.lines import LONGEST_LINE, Lines
 from frontdoor.intake.readers.rows import REPLACED, Lineage, Row, Tally, extra_json, line_of
 from frontdoor.intake.reasons import Unreadable
@@ -138,6 +138,8 @@ class JsonReader:
                 if line is None:
                     self.tally.letter(line_no, "line_too_long")
                     continue
+                if nil.NAME.encode() in line and self._is_signature(line):
+                    continue
                 if flat := _flat_record(line):
                     yield self._row(line_no, line_no, tuple(flat), flat.values(), has_nul=False)
                     continue
@@ -157,15 +159,36 @@ class JsonReader:
     def _of_document(self) -> Iterator[Row]:
         text = _Text(encoding.utf8_blocks(self._content, self._encoding))
         record_no = 0
-        for found in _Document(text, self._is_envelope).records():
+        document = _Document(text, self._is_envelope)
+        for found in document.records():
             record_no += 1
             if isinstance(found, _Letter):
                 if not self.tally.loaded and not record_no - 1 and found.is_end:
                     raise Unreadable("json_too_deep" if found.code == "json_too_deep" else "json_malformed")
                 self.tally.letter(found.line_no, found.code)
                 continue
+            if not self.tally.loaded and self._signs(found.pairs):
+                continue
+            if found.after or not self.tally.loaded:
+                self._signs((*found.around, *found.after), is_alone=False)
             pairs, beside = self._lend(found)
             yield self._row(record_no, found.line_no, *_parted(pairs), beside, has_nul=True)
+        self._signs(document.around_nothing, is_alone=False)
+
+    def _is_signature(self, line: bytes) -> bool:
+        """Tell whether a line is the signature of a nil return and no record, and note it."""
+        try:
+            return self._signs(_record_of(line.decode("utf-8", "replace").strip(" \t\r\ufeff\x1e\x1a")))
+        except _Broken:
+            return False
+
+    def _signs(self, pairs: Pairs, *, is_alone: bool = True) -> bool:
+        """Note the role that signs a nil return; tell whether these names are that and no record."""
+        said = dict(pairs)
+        if nil.NAME not in said or (is_alone and any(self._words.property_of(name) for name in said)):
+            return False
+        self.tally.nil_signed_by = nil.role(said[nil.NAME]) if isinstance(said[nil.NAME], str) else ""
+        return True
 
     def _is_envelope(self, outer: Pairs, inner: Any) -> bool:
         """Tell whether an object whose names so far are `outer` lends them to records, of which `inner` is one."""
@@ -275,6 +298,10 @@ class JsonReader:
         return _said(value)
 
     def _tell_of_the_file(self) -> None:
+        if self.tally.is_nil:
+            return
+        if self.tally.nil_signed_by:
+            self.tally.file_fault(nil.WITH_RECORDS)
         for fault in self._faults:
             self.tally.file_fault(fault)
         if self.tally.loaded and not self._seen:
@@ -496,6 +523,8 @@ class _Document:
 
     def __init__(self, text: _Text, is_envelope: Any) -> None:
         self._text, self._is_envelope = text, is_envelope
+        # What stands around a list that holds nothing.
+        self.around_nothing: Pairs = ()
 
     def records(self) -> Iterator[_Found | _Letter]:
         """Yield records, and what cannot be read; nothing follows a letter that is the end."""
@@ -571,6 +600,8 @@ class _Document:
             last.after = after
         if last is not None:
             yield last
+        else:
+            self.around_nothing = (*pairs, *after)
 
     def _holds_records(self, pairs: Pairs) -> bool:
         """Tell whether the list that stands here is one of records; looks at the first, and passes over nothing."""

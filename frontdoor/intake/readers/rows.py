@@ -51,6 +51,8 @@ class Tally:
     loaded: int = 0
     dead: int = 0
     has_faults: bool = False
+    # The role that signs for there being no record.
+    nil_signed_by: str = ""
     _faults: IO[str] = field(default_factory=lambda: _spool())
     _letters: IO[str] = field(default_factory=lambda: _spool())
     _noted: set[str] = field(default_factory=set)
@@ -70,6 +72,11 @@ class Tally:
         """Note a record that cannot be read."""
         self.dead += 1
         self._letters.write(f"{line_no} {reason_code}\n")
+
+    @property
+    def is_nil(self) -> bool:
+        """Whether this is a signed nil return, once all was read."""
+        return bool(self.nil_signed_by) and not self.loaded and not self.dead
 
     def close(self) -> None:
         """Drop what was noted."""

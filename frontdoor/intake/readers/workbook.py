@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from frontdoor.intake.content import Content
-from frontdoor.intake.readers import cells, dialect, headers, layers, ooxml
+from frontdoor.intake.readers import cells, dialect, headers, layers, nil, ooxml
 from frontdoor.intake.readers.abridged_sheet import AbridgedSheet
 from frontdoor.intake.readers.lines import LONGEST_LINE
 from frontdoor.intake.readers.rows import REPLACED, Lineage, Row, Tally, extra_json, line_of
@@ -124,12 +124,16 @@ class WorkbookReader:
             if book.strings().is_broken:
                 self.tally.letter(0, "workbook_broken_off")
             book.strings().close()
+        if self._has_more:
+            self.tally.file_fault(MORE_THAN_DATA)
+        if self.tally.is_nil:
+            return
+        if self.tally.nil_signed_by:
+            self.tally.file_fault(nil.WITH_RECORDS)
         if self._last and self._last[1] not in (-1, self.tally.loaded + self.tally.dead):
             self.tally.file_fault(OTHER_COUNT)
         for rule_id in self._columns.faults:
             self.tally.file_fault(rule_id)
-        if self._has_more:
-            self.tally.file_fault(MORE_THAN_DATA)
         if not self.tally.loaded and not self.tally.dead:
             self.tally.file_fault(HEADER_ONLY)
 
@@ -138,6 +142,8 @@ class WorkbookReader:
         said, columns = row.cells, self._columns
         if said is None:
             self.tally.letter(row.row_no, "line_too_long")
+        elif row.row_no <= self._header and (role := nil.signed_by(said)) is not None:
+            self.tally.nil_signed_by = role
         elif self._has_header and row.row_no == self._header:
             self._note(0, row.faults)
         elif self._has_header and row.row_no < self._header and not layers.is_record_above(said, len(columns.labels)):
