@@ -8,5 +8,6 @@ sent (DOMAIN section 7). It is not the way to chase a child: that is a telephone
 from frontdoor.alerts.lapsing import tell_of_lapsed
 from frontdoor.alerts.outbox import compose
 from frontdoor.alerts.sending import send
+from frontdoor.alerts.withdrawing import tell_of_withdrawn
 
-__all__ = ["compose", "send", "tell_of_lapsed"]
+__all__ = ["compose", "send", "tell_of_lapsed", "tell_of_withdrawn"]

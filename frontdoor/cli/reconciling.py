@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 # Days and weeks of the house.
 _ZONE = ZoneInfo("Europe/London")
-_WHERE = " where received_on = %(on)s and agency_code = coalesce(%(agency)s, agency_code) and feed = coalesce(%(feed)s, feed)"
+_WHERE = (
+    " where received_on = %(on)s and agency_code = coalesce(%(agency)s, agency_code)"
+    " and feed = coalesce(%(feed)s, feed)"
+)
 _DAYS = f"select * from worklists.reconciliation{_WHERE} order by agency_code, feed"
 _BREAKS = (
     f"select * from worklists.reconciliation_breaks{_WHERE}"

@@ -54,6 +54,7 @@ def publish(connection: Connection, house: House, delivery_ids: list[int], *, no
         )
         published = [delivery_id for (delivery_id,) in cursor]
         replayed = _recall(cursor, published)
+        _mark_waiting(cursor, house, published)
         _fix_first(connection, house, [each for each in published if each not in replayed])
         told = [each for each in published if notify_replayed or each not in replayed]
         if told:
@@ -134,6 +135,11 @@ def _fix_first(connection: Connection, house: House, delivery_ids: Collection[in
     with connection.cursor() as cursor:
         _try_to_fix(cursor, "first publications", lambda: quality.fix_first_publications(cursor, house, delivery_ids))
         _try_to_fix(cursor, "first scores", lambda: quality.fix_first_scores(cursor, delivery_ids))
+
+
+def _mark_waiting(cursor: Cursor, house: House, delivery_ids: Collection[int]) -> None:
+    """Mark what waits for our mapping; where that cannot be told it is charged to the sender until it can."""
+    _try_to_fix(cursor, "findings that wait", lambda: quality.mark_waiting(cursor, house, delivery_ids))
 
 
 def _try_to_fix(cursor: Cursor, what: str, fix: Callable[[], None]) -> None:

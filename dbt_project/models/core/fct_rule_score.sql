@@ -69,6 +69,7 @@ touched as (
             coalesce(deliveries.agency_code = attributions.agency_code, true)
             and coalesce(deliveries.feed = attributions.feed, true)
             and coalesce(deliveries.delivery_id = attributions.delivery_id, true)
+            and deliveries.received_at >= attributions.first_day::timestamp at time zone 'UTC' - interval '1 day'
     cross join since
     where attributions.changed_at >= since.instant
     union
