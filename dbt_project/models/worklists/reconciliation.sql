@@ -45,24 +45,7 @@ sent as (
             select
                 count(*) as raw_count,
                 count(*) filter (
-                    where not exists (
-                        select 1
-                        from {{ ref('triage') if is_decided_on else ref(feed.fact) }} as itself
-                        where itself.delivery_id = raw_records._delivery_id and itself.record_no = raw_records._record_no
-                    )
-                    and exists (
-                        select 1
-                        from {{ ref('triage') if is_decided_on else ref(feed.fact) }} as same_key
-                        where same_key.record_key = readings.record_key
-                    )
-                    and exists (
-                        select 1
-                        from {{ ref(feed.fact ~ '_version') }} as versions
-                        where
-                            versions.agency_code = raw_records._agency_code
-                            and versions.delivery_id = raw_records._delivery_id
-                            and versions.record_no = raw_records._record_no
-                    )
+                    where itself.record_no is null and versions.record_no is not null and {{ is_key_listed(feed, 'readings.record_key') }}
                 ) as superseded_count
             from raw.{{ feed.feed }} as raw_records
             left join {{ source('raw', feed.feed ~ '_read') }} as readings
@@ -70,15 +53,20 @@ sent as (
                     raw_records._delivery_id = readings._delivery_id
                     and raw_records._record_no = readings._record_no
                     and raw_records._received_at = readings._received_at
+            left join {{ listed_of(feed, 'sent.delivery_id') }} as itself on raw_records._record_no = itself.record_no
+            left join {{ ref(feed.fact ~ '_version') }} as versions
+                on
+                    raw_records._agency_code = versions.agency_code
+                    and raw_records._delivery_id = versions.delivery_id
+                    and raw_records._record_no = versions.record_no
             where raw_records._delivery_id = sent.delivery_id and raw_records._received_at = sent.received_at
         ) as arrived
     cross join
-        lateral (
+        lateral ( -- noqa: ST05
             select
                 count(*) as on_list_count,
                 {{ 'count(*) filter (where not rows_listed.is_open)' if is_decided_on else 'null::bigint' }} as decided_count
-            from {{ ref('triage') if is_decided_on else ref(feed.fact) }} as rows_listed
-            where rows_listed.delivery_id = sent.delivery_id
+            from {{ listed_of(feed, 'sent.delivery_id') }} as rows_listed
         ) as listed
     where sent.feed = '{{ feed.feed }}'
 ),

@@ -34,7 +34,6 @@ sent as (
     left join members on deliveries.file_id = members.file_id and deliveries.member_no = members.member_no
 ),
 {% for feed in rooms().feeds %}
-{%- set listed = ref('triage') if feed in rooms().triage else ref(feed.fact) %}
 {{ feed.feed }}_not_on_list as (
     select
         sent.agency_code,
@@ -61,8 +60,8 @@ sent as (
                 and raw_records._received_at = sent.received_at
                 and not exists (
                     select 1
-                    from {{ listed }} as listed
-                    where listed.delivery_id = raw_records._delivery_id and listed.record_no = raw_records._record_no
+                    from {{ listed_of(feed, 'sent.delivery_id') }} as listed
+                    where listed.record_no = raw_records._record_no
                 )
                 and not (
                     exists (
@@ -73,11 +72,7 @@ sent as (
                             and versions.delivery_id = raw_records._delivery_id
                             and versions.record_no = raw_records._record_no
                     )
-                    and exists (
-                        select 1
-                        from {{ listed }} as same_key
-                        where same_key.record_key = readings.record_key
-                    )
+                    and {{ is_key_listed(feed, 'readings.record_key') }}
                 )
             offset 0 -- noqa: AM09
         ) as missing
@@ -97,16 +92,15 @@ sent as (
         1::bigint as records_count
     from sent
     cross join
-        lateral (
+        lateral ( -- noqa: ST05
             select listed.record_no
-            from {{ listed }} as listed
+            from {{ listed_of(feed, 'sent.delivery_id') }} as listed
             where
-                listed.delivery_id = sent.delivery_id
-                and not exists (
+                not exists (
                     select 1
                     from raw.{{ feed.feed }} as raw_records
                     where
-                        raw_records._delivery_id = listed.delivery_id
+                        raw_records._delivery_id = sent.delivery_id
                         and raw_records._record_no = listed.record_no
                         and raw_records._received_at = sent.received_at
                 )
