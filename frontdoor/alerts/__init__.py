@@ -9,5 +9,6 @@ from frontdoor.alerts.lapsing import tell_of_lapsed
 from frontdoor.alerts.outbox import compose
 from frontdoor.alerts.sending import send
 from frontdoor.alerts.silence import tell_of_silence
+from frontdoor.alerts.withdrawing import tell_of_withdrawn
 
-__all__ = ["compose", "send", "tell_of_lapsed", "tell_of_silence"]
+__all__ = ["compose", "send", "tell_of_lapsed", "tell_of_silence", "tell_of_withdrawn"]

@@ -10,6 +10,7 @@ unjudged; a message that cannot be written is written by a later sweep.
     lanes          which deliveries advance now, and their way from received to published
     publication    published, with its messages in the same commit
     replaying      the same way again, under today's contract
+    charging       whose fault it was, for scores alone; a withdrawn rule is told of once
     waiving        what a sender need not be told of for a while, and what comes back
     listening      what was due and did not come
 """

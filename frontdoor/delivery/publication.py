@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from psycopg2.extensions import connection as Connection
@@ -54,6 +54,7 @@ def publish(connection: Connection, house: House, delivery_ids: list[int], *, no
         )
         published = [delivery_id for (delivery_id,) in cursor]
         replayed = _recall(cursor, published)
+        _mark_waiting(cursor, house, published)
         _fix_first(connection, house, [each for each in published if each not in replayed])
         told = [each for each in published if notify_replayed or each not in replayed]
         if told:
@@ -129,17 +130,28 @@ def _recall(cursor: Cursor, delivery_ids: list[int]) -> set[int]:
 
 
 def _fix_first(connection: Connection, house: House, delivery_ids: Collection[int]) -> None:
-    """Fix what was right when it was first told, in the caller's transaction; what cannot be counted holds nothing."""
+    """Fix what was right and what was found at first, in the caller's transaction; what cannot be counted holds
+    nothing."""
     with connection.cursor() as cursor:
-        cursor.execute("savepoint first_told")
-        try:
-            quality.fix_first_publications(cursor, house, delivery_ids)
-        except Exception as error:
-            if database.is_away(error):
-                raise
-            cursor.execute("rollback to savepoint first_told")
-            log.error("first publications were not counted: %s", database.safe_error(error))
-        cursor.execute("release savepoint first_told")
+        _try_to_fix(cursor, "first publications", lambda: quality.fix_first_publications(cursor, house, delivery_ids))
+        _try_to_fix(cursor, "first scores", lambda: quality.fix_first_scores(cursor, delivery_ids))
+
+
+def _mark_waiting(cursor: Cursor, house: House, delivery_ids: Collection[int]) -> None:
+    """Mark what waits for our mapping; where that cannot be told it is charged to the sender until it can."""
+    _try_to_fix(cursor, "findings that wait", lambda: quality.mark_waiting(cursor, house, delivery_ids))
+
+
+def _try_to_fix(cursor: Cursor, what: str, fix: Callable[[], None]) -> None:
+    cursor.execute("savepoint first_told")
+    try:
+        fix()
+    except Exception as error:
+        if database.is_away(error):
+            raise
+        cursor.execute("rollback to savepoint first_told")
+        log.error("%s were not counted: %s", what, database.safe_error(error))
+    cursor.execute("release savepoint first_told")
 
 
 def _compose(

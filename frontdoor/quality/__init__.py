@@ -5,14 +5,25 @@
     attempt  how records would be read and judged under other declarations, in tables that are nobody's
     waivers  what a sender need not be told of for a while
     fix_first_publications    what was right when it was first told, once and for all
+    fix_first_scores          what was checked, failed and not known then, once and for all
+    attributions    what is not the agency's fault, for scores alone
     warm     import Great Expectations once, before workers are forked
 
 The only importer of great_expectations, and only inside functions: the import takes seconds.
 """
 
+from frontdoor.quality.attributions import mark_waiting
+from frontdoor.quality.first_scores import fix_first_scores
 from frontdoor.quality.first_told import fix_first_publications
 from frontdoor.quality.judging import judge
 from frontdoor.quality.reading import read
 from frontdoor.quality.sufficiency import publish_sufficiency_elements
 
-__all__ = ["fix_first_publications", "judge", "publish_sufficiency_elements", "read"]
+__all__ = [
+    "fix_first_publications",
+    "fix_first_scores",
+    "judge",
+    "mark_waiting",
+    "publish_sufficiency_elements",
+    "read",
+]
