@@ -66,13 +66,13 @@ class Episode:
         """Whether nothing further was done."""
         return self.first.table == "referrals" and self.first.is_so
 
-    def of(self, table: str, until: date) -> list[Step]:
-        """Its steps of a table up to a day."""
-        return [step for step in self.steps if step.table == table and step.on <= until]
+    def of(self, table: str) -> list[Step]:
+        """Its steps of a table."""
+        return [step for step in self.steps if step.table == table]
 
-    def is_open_between(self, since: date, until: date) -> bool:
-        """Whether the child was in need at any time from one day to another."""
-        return self.began_on <= until and (self.closed_on is None or self.closed_on >= since)
+    def is_open_since(self, day: date) -> bool:
+        """Whether the child was in need on a day, or at any time after it."""
+        return self.closed_on is None or self.closed_on >= day
 
 
 class CaseFile:
@@ -88,9 +88,10 @@ class CaseFile:
     def note(self, day: Day) -> None:
         """Take in what the case system gained on a day."""
         harm = {row["contact_no"]: row["harm"] for row in day.rows.get("contacts", ())}
-        for table in self._tables:
-            for row in day.rows.get(table, ()):
-                self._steps.setdefault(row["child_id"], []).append(_step(table, row))
+        rows = [(table, row) for table in self._tables for row in day.rows.get(table, ())]
+        # The first day also brings what began before it.
+        for table, row in sorted(rows, key=lambda each: each[1]["on"] >= self._first_day):
+            self._steps.setdefault(row["child_id"], []).append(_step(table, row))
         for row in day.rows.get("referrals", ()):
             self._harm[row["referral_no"]] = harm[row["contact_no"]]
 
@@ -103,10 +104,10 @@ class CaseFile:
         """The steps of a child of one table."""
         return [step for step in self._steps.get(child_id, ()) if step.table == table]
 
-    def episodes(self) -> Iterator[Episode]:
-        """Yield every child's episodes of need, one child after another."""
+    def episodes(self, until: date) -> Iterator[Episode]:
+        """Yield every child's episodes of need as they were at the end of a day, one child after another."""
         for child_id, steps in sorted(self._steps.items()):
-            yield from self._episodes_of(child_id, steps)
+            yield from self._episodes_of(child_id, [step for step in steps if step.on <= until])
 
     def _episodes_of(self, child_id: str, steps: list[Step]) -> list[Episode]:
         found: list[Episode] = []

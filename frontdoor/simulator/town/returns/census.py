@@ -18,7 +18,7 @@ from frontdoor.simulator.town.calendar import Calendar
 from frontdoor.simulator.town.people import Child
 from frontdoor.simulator.town.post import COUNCIL
 from frontdoor.simulator.town.records import SCHOOL_AGE
-from frontdoor.simulator.town.returns.casefile import Episode, Step
+from frontdoor.simulator.town.returns.casefile import CaseFile, Episode, Step
 from frontdoor.simulator.town.sent import Told
 
 SOURCE, FEED = "cin_census", "referral"
@@ -37,7 +37,7 @@ def handed_over_on(year: int, calendar: Calendar) -> date:
 
 
 def census(
-    house: House, on: date, episodes: Sequence[Episode], children: Mapping[str, Child], calendar: Calendar
+    house: House, on: date, file: CaseFile, children: Mapping[str, Child], calendar: Calendar
 ) -> tuple[bytes, list[Told]]:
     """The return handed over on a day, and what its records tell of; `children` by the council's number."""
     agreed = house.agency_feed(COUNCIL, SOURCE, FEED, on)
@@ -45,7 +45,7 @@ def census(
         raise ValueError(f"{COUNCIL} has agreed no {SOURCE} on {on}")
     ends = date(on.year, *YEAR_ENDS)
     begins = date(on.year - 1, *YEAR_ENDS) + timedelta(days=1)
-    counted = [each for each in episodes if each.is_open_between(begins, ends)]
+    counted = [each for each in file.episodes(ends) if each.is_open_since(begins)]
     root = tree_of(
         house.layouts[SOURCE], agreed, ((_record(each, children[each.child_id], ends), "") for each in counted)
     )
@@ -60,9 +60,7 @@ def census(
 
 
 def _record(episode: Episode, child: Child, ends: date) -> Record:
-    conferences = episode.of("conferences", ends)
-    is_closed = episode.closed_on is not None and episode.closed_on <= ends
-    is_not_in_need = is_closed and episode.reason == NOT_IN_NEED
+    conferences = episode.of("conferences")
     is_known = episode.first.table == "referrals"
     return {
         "child_ref": child.council_id,
@@ -74,10 +72,10 @@ def _record(episode: Episode, child: Child, ends: date) -> Record:
         "sex": child.sex,
         "ethnicity": child.ethnicity,
         "source_code": SOURCE_CODES[episode.first.code] if is_known else NOT_KNOWN,
-        "primary_need": NOT_A_CHILD_IN_NEED if is_not_in_need else NEEDS.get(episode.harm, ABUSE),
+        "primary_need": NOT_A_CHILD_IN_NEED if episode.reason == NOT_IN_NEED else NEEDS.get(episode.harm, ABUSE),
         "referral_nfa": "yes" if episode.is_nfa else "no",
-        "closure_date": episode.closed_on if is_closed else "",
-        "closure_reason": episode.reason if is_closed else "",
+        "closure_date": episode.closed_on or "",
+        "closure_reason": episode.reason,
         "icpc_date": conferences[0].on if conferences else "",
         "return_reference_date": ends,
     }
@@ -98,8 +96,8 @@ def _head(root: Element, ends: date, on: date) -> None:
 
 def _more(element: Element, episode: Episode, begins: date, ends: date, calendar: Calendar) -> None:
     """What the layout does not name; of the year alone where it is of a day."""
-    authorised = {step.number: step for step in episode.of("assessments_authorised", ends)}
-    for step in episode.of("assessments", ends):
+    authorised = {step.number: step for step in episode.of("assessments_authorised")}
+    for step in episode.of("assessments"):
         done = authorised.get(step.number)
         if done is not None and done.on < begins:
             continue
@@ -109,8 +107,8 @@ def _more(element: Element, episode: Episode, begins: date, ends: date, calendar
             _put(assessment, {"AssessmentAuthorisationDate": done.on})
             factors = SubElement(assessment, "FactorsIdentifiedAtAssessment")
             factors[:] = [_leaf("AssessmentFactors", code) for code in done.code.split()]
-    conferences = episode.of("conferences", ends)
-    for step in episode.of("section_47", ends):
+    conferences = episode.of("conferences")
+    for step in episode.of("section_47"):
         if step.on >= begins:
             _enquiry(SubElement(element, "Section47"), step, conferences, calendar)
     _plans(element, episode, begins, ends)
@@ -124,10 +122,10 @@ def _enquiry(element: Element, enquiry: Step, conferences: Sequence[Step], calen
 
 
 def _plans(element: Element, episode: Episode, begins: date, ends: date) -> None:
-    ended = {step.number: step.on for step in episode.of("plans_ended", ends)}
-    category = {step.on: CATEGORIES[step.code] for step in episode.of("conferences", ends) if step.code}
-    reviews = episode.of("reviews", ends)
-    for step in episode.of("plans", ends):
+    ended = {step.number: step.on for step in episode.of("plans_ended")}
+    category = {step.on: CATEGORIES[step.code] for step in episode.of("conferences") if step.code}
+    reviews = episode.of("reviews")
+    for step in episode.of("plans"):
         until = ended.get(step.number)
         if until is not None and until < begins:
             continue

@@ -54,7 +54,7 @@ class Returns:
             yield SentFile(COUNCIL, source, name, datetime.combine(lands, HANDED_OVER_AT, self._zone), content, told)
 
     def _census(self, on: date, children: Mapping[str, Child]) -> tuple[bytes, list[Told]]:
-        return census.census(self._house, on, list(self._file.episodes()), children, self._town.calendar)
+        return census.census(self._house, on, self._file, children, self._town.calendar)
 
     def _lists(self, on: date, children: Mapping[str, Child]) -> tuple[bytes, list[Told]]:
         return inspection.workbook(self._house, on, self._file, self._town.visiting.plans, children)
