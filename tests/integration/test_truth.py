@@ -92,7 +92,7 @@ def test_every_value_of_a_clean_town_is_the_truth(tmp_path: Path) -> None:
     ("days", "returns"),
     [
         ((date(2018, 7, 16), date(2018, 8, 3)), {"annex_a": 2, "cin_census": 1}),
-        ((date(2019, 5, 13), date(2019, 6, 7)), {"annex_a": 1}),
+        ((date(2019, 4, 24), date(2019, 5, 31)), {"annex_a": 1}),
     ],
 )
 def test_what_the_council_hands_over_is_read_as_it_is_and_changes_no_picture(
@@ -131,4 +131,4 @@ def test_what_the_council_hands_over_is_read_as_it_is_and_changes_no_picture(
             " on triage.delivery_id = contacts.delivery_id and triage.record_no = contacts.record_no"
             " where triage.agency_code = 'wearside_council'"
         )
-        assert on_the_list == len(listed) > 50
+        assert on_the_list == len(listed) > 20
