@@ -8,6 +8,8 @@
     * A first-visit standard that was met gives way to the plan's strictest one, and where the plan has none, to the strictest of all: a child
       of whom we count is never beyond being late.
     * A plan whose start is missing or lies ahead began when we were first told. The due date that the sender states is not believed.
+    * A return of the council's (lists for an inspection) carries no standard and no time of record: it takes no standard away, and whether a
+      plan that it lists has ended is for the case system's own list to say, once that tells of the plan after it.
     * A record without a child's number stands for a child of its own: nobody is left out because a number is.
 -#}
 {% macro visit_gaps() %}
@@ -33,6 +35,8 @@
             visits.received_on,
             visits.is_child_seen,
             visits.is_seen_unknown,
+            visits.delivery_id,
+            visits.source <> 'visit' as is_of_return,
             row_number() over (
                 partition by known_groups.known_group, visits.agency_code, coalesce(visits.child_key, visits.record_key)
                 order by least(visits.recorded_at, visits.received_at) desc nulls last, visits.delivery_id desc, visits.record_no desc
@@ -63,8 +67,17 @@
             told.child_key,
             told.plan_type_code,
             told.plan_started_on,
-            (array_agg(told.standard_id order by told.newest_no))[1] as standard_id,
-            (array_agg(told.plan_ended_on order by told.newest_no))[1] as plan_ended_on,
+            (
+                array_agg(told.standard_id order by told.newest_no)
+                filter (where not told.is_of_return or told.standard_id is not null)
+            )[1] as standard_id,
+            case
+                when
+                    max(told.delivery_id) filter (where not told.is_of_return)
+                    > max(told.delivery_id) filter (where told.is_of_return)
+                    then (array_agg(told.plan_ended_on order by told.newest_no) filter (where not told.is_of_return))[1]
+                else (array_agg(told.plan_ended_on order by told.newest_no))[1]
+            end as plan_ended_on,
             min(told.received_on) as first_received_on,
             min(told.newest_no) as newest_no
         from told

@@ -2,9 +2,9 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from typing import IO
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from typing import IO, Any
 
 from frontdoor.contract import AgencyFeed, Feed, normalised
 
@@ -39,6 +39,27 @@ def write_workbook(file: IO[bytes], feed: Feed, agreed: AgencyFeed, blocks: Iter
                     sheet.write_datetime(row, column, at, form[1])
                 elif cell:
                     sheet.write_string(row, column, cell)
+    file.write(made.getvalue())
+
+
+def write_sheets(file: IO[bytes], sheets: Iterable[tuple[str, Iterable[Sequence[Any]]]]) -> None:
+    """Write sheets of these names: rows of texts, numbers and dates, the header first."""
+    import xlsxwriter
+
+    made = io.BytesIO()
+    with xlsxwriter.Workbook(made, {"constant_memory": True, "strings_to_formulas": False}) as book:
+        book.set_properties({"created": MADE_AT})
+        form = book.add_format({"num_format": "dd/mm/yyyy"})
+        for name, rows in sheets:
+            sheet = book.add_worksheet(name)
+            for at, cells in enumerate(rows):
+                for column, cell in enumerate(cells):
+                    if isinstance(cell, date):
+                        sheet.write_datetime(at, column, datetime.combine(cell, datetime.min.time()), form)
+                    elif isinstance(cell, int):
+                        sheet.write_number(at, column, cell)
+                    elif cell:
+                        sheet.write_string(at, column, cell)
     file.write(made.getvalue())
 
 

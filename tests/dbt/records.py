@@ -44,8 +44,12 @@ def deliver(
     records_in: int | None = None,
     status: str = "published",
     delivery_mode: str | None = None,
+    source: str | None = None,
 ) -> int:
-    """Put one published delivery of these rows; its id. `letters` in a row: its sufficiency (default: all present)."""
+    """Put one published delivery of these rows; its id. `letters` in a row: its sufficiency (default: all present).
+
+    `source`: the layout by which it comes, where it is not the feed itself.
+    """
     contract = house.feeds[feed]
     agency = agency or SENDERS[feed]
     warehouse.ensure_partition(connection, feed, at)
@@ -54,7 +58,7 @@ def deliver(
             "insert into intake.files (agency_code, source, file_name, taken_token, sha256_received, sha256_stored,"
             " size_bytes, received_at, status)"
             " values (%s, %s, 'invented.csv', gen_random_uuid()::text, '', '', 0, %s, 'received') returning file_id",
-            (agency, feed, at),
+            (agency, source or feed, at),
         )
         (file_id,) = cursor.fetchone()
         cursor.execute(
@@ -62,7 +66,7 @@ def deliver(
             " agency_version, status, size_bytes, records_in, records_loaded, records_dead, received_at, published_at,"
             " delivery_mode) values (%s, 1, %s, %s, %s, %s, '1', %s, 0, %s, %s, %s, %s, %s, %s) returning delivery_id",
             (
-                *(file_id, agency, feed, feed, contract.version, status, records_in or len(rows), len(rows)),
+                *(file_id, agency, source or feed, feed, contract.version, status, records_in or len(rows), len(rows)),
                 *((records_in or len(rows)) - len(rows), at, at + timedelta(seconds=1), delivery_mode),
             ),
         )

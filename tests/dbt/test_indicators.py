@@ -243,3 +243,52 @@ def test_low_counts_are_not_shown_to_the_bi_reader(marts: Marts, marts_at: Any) 
     )
     assert shown
     assert set(shown) == {(None, None, None, None, True)}
+
+
+def test_lists_for_an_inspection_take_no_standard_away_and_end_or_keep_no_plan_that_the_list_of_visits_tells_of(
+    marts: Marts, marts_at: Any
+) -> None:
+    """Such a list has a day of a visit, and neither a standard nor when it was recorded; it is of its day alone."""
+    at = datetime(2026, 9, 1, 9, 0, tzinfo=UTC)
+    day = at.date() - timedelta(days=20)
+    looked_after = {"plan_type": "cla", "standard_id": "cla_visit_6_weeks"}
+    names = ("by six weeks", "left", "left and back", "only listed")
+    ours = [visit(name, 1, day, **looked_after) for name in names[:3]]
+    records.deliver(marts.connection, marts.house, "visit", ours, at=at, delivery_mode="increment")
+
+    def listed(name: str, **changes: Any) -> dict[str, Any]:
+        unsaid = dict.fromkeys(("standard_id", "status", "mode", "child_seen", "recorded_at"))
+        return visit(name, 1, at.date(), **{"visit_id": "list 8 2026-09-01", "plan_type": "cla", **unsaid, **changes})
+
+    def late(days: int) -> set[str]:
+        marts_at(at + timedelta(days=days, hours=2))
+        return {name for name in not_seen(marts) if name in names}
+
+    lists = [listed(name) for name in names]
+    records.deliver(
+        marts.connection,
+        marts.house,
+        "visit",
+        lists,
+        at=at + timedelta(days=1),
+        delivery_mode="snapshot",
+        source="annex_a",
+    )
+    # Seen three weeks ago, under a standard of six: a list that cannot say so changes nothing, be it to the better or the worse.
+    # Whom nobody but the list tells of is held to the strictest standard, and its day of a visit is not believed.
+    assert late(1) == {"only listed"}
+    # What the list of visits says of the end is recorded before the lists came, and told after them.
+    gone = [visit(name, 1, day, **looked_after, plan_ended=day + timedelta(days=22)) for name in names[1:3]]
+    records.deliver(marts.connection, marts.house, "visit", gone, at=at + timedelta(days=3), delivery_mode="increment")
+    assert late(30) == {"by six weeks", "only listed"}
+    # Lists that come after that and know of no end are believed before an end is: in doubt the child stays.
+    records.deliver(
+        marts.connection,
+        marts.house,
+        "visit",
+        [listed("left and back", visit_id="list 8 2026-10-01")],
+        at=at + timedelta(days=31),
+        delivery_mode="snapshot",
+        source="annex_a",
+    )
+    assert late(31) == {"by six weeks", "left and back", "only listed"}

@@ -85,3 +85,50 @@ def test_every_value_of_a_clean_town_is_the_truth(tmp_path: Path) -> None:
         with told.connection, told.connection.cursor() as cursor:
             cursor.execute("update indicators.q06_graded set numerator = numerator + 1")
         assert {key[0] for key, _, _ in indicators.compare(told).differ} == {"Q06_graded"}
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("days", "returns"),
+    [
+        ((date(2018, 7, 16), date(2018, 8, 3)), {"annex_a": 2, "cin_census": 1}),
+        ((date(2019, 4, 24), date(2019, 5, 31)), {"annex_a": 1}),
+    ],
+)
+def test_what_the_council_hands_over_is_read_as_it_is_and_changes_no_picture(
+    tmp_path: Path, days: tuple[date, date], returns: dict[str, int]
+) -> None:
+    out = tmp_path / "town"
+    simulate(load_house(), "sunderland_2019", *days, 1_500, 6, out)
+    with ingested(out, tmp_path / "home") as told:
+        found, compared = findings.compare(told), indicators.compare(told)
+        assert (found.missed_places, found.false_places, compared.differ) == ([], [], [])
+        # After January some children have no worker, and each list in which one stands says so.
+        lists = {row["part"] for row in findings.read(out, "defects")} - {""}
+        assert lists == (set() if days[0].year == 2018 else {"list_6", "list_7", "list_8"})
+        assert compared.equal["Q16_visit_gap"] > 5
+        files = Counter(row["feed"] for row in findings.read(out, "files"))
+        assert {source: count for source, count in files.items() if source in told.house.layouts} == returns
+        assert told.rows("select * from worklists.unmapped_labels") == []
+        layouts, paths = told.house.layouts, {row["path"]: row["feed"] for row in findings.read(out, "files")}
+        read = Counter[tuple[str, str]]()
+        listed = set[tuple[str, str, str]]()
+        for row in findings.read(out, "records"):
+            source = paths[row["path"]]
+            if source in layouts:
+                part = layouts[source].list_called(row["part"])
+                feed = part.feed if part else layouts[source].feeds[0]
+                if feed:
+                    read[source, feed] += 1
+                if feed == "referral":
+                    listed.add((source, row["reference"], row["child_id"]))
+        loaded = told.rows("select source, feed, sum(records_loaded) from intake.deliveries group by source, feed")
+        assert {(source, feed): count for source, feed, count in loaded if source in layouts} == read
+        # Whoever is on a list is on the front door's, once for each contact, referral and case, however often it was told.
+        ((on_the_list,),) = told.rows(
+            "select count(distinct (contacts.source, contacts.contact_reference, contacts.child_reference))"
+            " from worklists.triage inner join core.fct_contact as contacts"
+            " on triage.delivery_id = contacts.delivery_id and triage.record_no = contacts.record_no"
+            " where triage.agency_code = 'wearside_council'"
+        )
+        assert on_the_list == len(listed) > 20

@@ -45,11 +45,13 @@ SHARES = {"records": 0.03, "files": 0.02, "deliveries": 0.08}
 TOWNS = {
     "clean": Town("steady", date(2018, 4, 1), date(2018, 7, 31)),
     "spoiled": Town("steady", date(2018, 4, 1), date(2018, 6, 30), shares=SHARES, seed=2, size=6),
+    # Asked twice for the lists of an inspection, and a census.
+    "inspected": Town("sunderland_2019", date(2018, 7, 1), date(2018, 8, 15), seed=5),
     "sunderland": Town("sunderland_2019", date(2018, 11, 1), date(2019, 4, 30), seed=3),
     # As large as the city that was inspected: run when it is asked for.
     "year": Town("steady", date(2018, 4, 1), date(2019, 3, 31), seed=7, size=13.5),
 }
-USUAL = ("clean", "spoiled", "sunderland")
+USUAL = ("clean", "spoiled", "inspected", "sunderland")
 
 
 def main(names: list[str]) -> int:

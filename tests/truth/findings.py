@@ -42,6 +42,8 @@ class Found:
 def compare(town: Ingested) -> Found:
     """Hold every finding against the truth; places are (path of the file, record, rule or other way of telling).
 
+    A list of a workbook is a file of its own: path#list.
+
     Of a file that is spoiled as a whole the rules of files are held against the truth, under record 0; what its records
     say by then is nobody's to foretell, so their findings are left out and their defects counted apart.
     """
@@ -57,7 +59,12 @@ def compare(town: Ingested) -> Found:
         _plant(result, planted, (row["path"], 0, row["told_by"]), row["defect"])
     for row in read(town.town, "defects"):
         if is_whole.get(row["path"], True):
-            _plant(result, planted, (row["path"], int(row["record_no"]), row["rule_id"]), row["defect"])
+            _plant(
+                result,
+                planted,
+                (part_of(row["path"], row["part"]), int(row["record_no"]), row["rule_id"]),
+                row["defect"],
+            )
         else:
             result.in_spoiled_files[row["defect"]] += 1
     for place, defect in planted.items():
@@ -91,13 +98,28 @@ def read(town: Path, table: str) -> list[dict[str, str]]:
 def _found(town: Ingested) -> set[Place]:
     query = """
         select
-            files.agency_code, files.source, files.file_name, files.received_at, findings.record_no, findings.rule_id
+            files.agency_code, files.source, files.file_name, files.received_at, members.member_name,
+            findings.record_no, findings.rule_id
         from quality.findings
         inner join intake.deliveries on findings.delivery_id = deliveries.delivery_id
         inner join intake.files on deliveries.file_id = files.file_id
+        left join intake.members on deliveries.file_id = members.file_id and deliveries.member_no = members.member_no
     """
     path_of = _paths(town)
-    return {(path_of[tuple(file)], record_no, rule) for *file, record_no, rule in town.rows(query)}
+    return {
+        (part_of(path_of[tuple(file)], name if has_lists(town, file[1]) else ""), record_no, rule)
+        for *file, name, record_no, rule in town.rows(query)
+    }
+
+
+def has_lists(town: Ingested, source: str) -> bool:
+    """Whether files of a source are workbooks of lists."""
+    return source in town.house.layouts and bool(town.house.layouts[source].lists)
+
+
+def part_of(path: str, part: str) -> str:
+    """The place of a list in a workbook; of any other file its path."""
+    return f"{path}#{part}" if part else path
 
 
 def _told_otherwise(town: Ingested) -> set[Place]:

@@ -1,7 +1,8 @@
 """A simulated town, sent to the pipeline file by file, at the times at which its agencies would have sent it.
 
 Every file is taken at its own time. What lands in one feed within a morning is judged together, after the last of it,
-as the platform does when files come faster than they are judged.
+as the platform does when files come faster than they are judged. What feeds several feeds, a return of the council's, is
+sent while nothing else is.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def ingested(town: Path, home: Path) -> Iterator[Ingested]:
         # Made ready at its own time; else the first drain would, and build beside all the others.
         with _at(taken_at(next(landed(town)))):
             prepare(here)
-        done = _ingest(here, town)
+        done = _ingest(here, house, town)
         yield Ingested(house, here, connection, town, *done)
         connection.close()
     finally:
@@ -84,16 +85,18 @@ def ingested(town: Path, home: Path) -> Iterator[Ingested]:
             postgres.stop(here)
 
 
-def _ingest(here: Settings, town: Path) -> tuple[int, int, float, float]:
+def _ingest(here: Settings, house: House, town: Path) -> tuple[int, int, float, float]:
     """Drain feed beside feed, as the platform does, and build after every few weeks."""
     rows = list(landed(town))
     drained = built = 0.0
     with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
         for month in _months(rows):
             began = time.monotonic()
-            by_feed = [[row for row in month if row["feed"] == feed] for feed in sorted({row["feed"] for row in month})]
-            for done in [pool.submit(drain, settings.as_environment(here), town, some) for some in by_feed]:
-                done.result()
+            for some in _apart(month, house):
+                feeds = sorted({row["feed"] for row in some})
+                by_feed = [[row for row in some if row["feed"] == feed] for feed in feeds]
+                for done in [pool.submit(drain, settings.as_environment(here), town, rows) for rows in by_feed]:
+                    done.result()
             drained += time.monotonic() - began
             built += _build(here, taken_at(month[-1]))
     return len(rows), sum(int(row["records"]) for row in rows), drained, built
@@ -108,6 +111,13 @@ def _months(rows: list[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
             since = at
     if rows:
         yield rows[since:]
+
+
+def _apart(rows: list[dict[str, str]], house: House) -> Iterator[list[dict[str, str]]]:
+    """Yield the files in order, each return by itself."""
+    for is_return, some in groupby(rows, key=lambda row: row["feed"] in house.layouts):
+        files = list(some)
+        yield from [[row] for row in files] if is_return else [files]
 
 
 def taken_at(row: dict[str, str]) -> datetime:

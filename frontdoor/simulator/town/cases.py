@@ -27,6 +27,8 @@ FIRST_REVIEW_DAYS, REVIEW_DAYS, WEEK = 90, 182, 7
 IN_NEED = 0.3
 # Of a protection plan. Sexual abuse has the rest of the published shares.
 CATEGORIES, SEXUAL_SHARE = ("neglect", "emotional", "physical"), 0.049
+# Why a case is closed, as the census codes it.
+NOT_IN_NEED, NO_LONGER = "RC8", "RC7"
 
 
 class Cases:
@@ -96,7 +98,7 @@ class Cases:
         row |= {"worker_id": worker.in_post().worker_id, "told_was_right": contact.is_right}
         worker.in_post().cases -= 1
         if is_protected or not_in_need or child.age_on(day.on) >= 17:
-            self._done(child)
+            self._done(day, child, NOT_IN_NEED if outcome == "not_in_need" else NO_LONGER)
         else:
             self._help(day, contact)
 
@@ -109,7 +111,7 @@ class Cases:
             return
         days = chance.days(value("need_days", day.on))
         self._begin(day, contact.child, "cin", days)
-        self._done(contact.child)
+        self._done(day, contact.child)
         if days > 14 and chance.happens(value("stepped_up_share", day.on)):
             later = day.on + timedelta(days=chance.randrange(7, min(days, 90)))
             self._agenda.put(later, lambda on: self._enquire(on, contact))
@@ -123,7 +125,7 @@ class Cases:
             row = self._agenda.row(day, "removals", child_id=child.council_id, decided_at=at)
             row["options_recorded"] = has_options
             self._begin(day, child, "cla", days)
-        self._done(child)
+        self._done(day, child)
 
     def _enquire(self, day: Day, contact: Contact) -> None:
         value, child = self._scenario.value, contact.child
@@ -191,9 +193,12 @@ class Cases:
             self._visiting.end(plan, day.on)
             row = self._agenda.row(day, "plans_ended", plan_no=plan.plan_no, child_id=plan.child.council_id)
             row |= {"plan": plan.kind, "ended_on": day.on}
-            self._done(plan.child)
+            self._done(day, plan.child)
 
-    def _done(self, child: Child) -> None:
+    def _done(self, day: Day, child: Child, reason: str = NO_LONGER) -> None:
+        """One thing less is done for a child; after the last one the case is closed."""
+        if self._open[child.child_id] == 1:
+            self._agenda.row(day, "cases_closed", child_id=child.council_id, reason=reason)
         self._open[child.child_id] = max(0, self._open[child.child_id] - 1)
 
     def _chance(self, *name: object) -> Chance:

@@ -9,7 +9,8 @@
       - {since: 2019-01-07, until: 2019-05-20, parameter: police_late_share, to: 0.4, over_days: 28}
 
 Where several changes hang on one day, it is an anchor (`anchors: {visit: 2019-01-14}`), and they say `since: visit`,
-perhaps with `after_days`.
+perhaps with `after_days`. An anchor may ask for the lists of an inspection: `lists: {visit: [2, 7]}` are the working
+days after it on which the council hands them over.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ class Scenario:
     base: Mapping[str, float]
     changes: tuple[Change, ...]
     anchors: Mapping[str, date] = field(default_factory=dict)
+    lists: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def value(self, parameter: str, day: date) -> float:
         """The number on a day: the base's, moved by each change in the order of the file."""
@@ -91,7 +93,7 @@ def load(name: str) -> Scenario:
     parameters = _document(BASE)
     base = {each: float(row["value"]) for each, row in parameters.items()}
     told = _document(name)
-    unknown = set(told) - {"title", "finding", "base", "anchors", "changes"}
+    unknown = set(told) - {"title", "finding", "base", "anchors", "lists", "changes"}
     base_changes = told.get("base") or {}
     anchors = told.get("anchors") or {}
     changes = [_change(name, each, anchors) for each in told.get("changes") or []]
@@ -101,7 +103,8 @@ def load(name: str) -> Scenario:
     for change in changes:
         if parameters[change.parameter].get("only_first_day"):
             raise BadScenario(f"{name}: {change.parameter} is what a town begins with; say it in base, not in changes")
-    return Scenario(name, told["title"], told.get("finding"), {**base, **base_changes}, tuple(changes), anchors)
+    numbers, lists = {**base, **base_changes}, _lists(name, told, anchors)
+    return Scenario(name, told["title"], told.get("finding"), numbers, tuple(changes), anchors, lists)
 
 
 def _change(name: str, told: Mapping[str, Any], anchors: Mapping[str, date]) -> Change:
@@ -118,6 +121,14 @@ def _change(name: str, told: Mapping[str, Any], anchors: Mapping[str, date]) -> 
     if not isinstance(change.since, date) or (change.until is not None and change.until < change.since):
         raise BadScenario(f"{name}: {change.parameter} does not change from one day to a later one")
     return change
+
+
+def _lists(name: str, told: Mapping[str, Any], anchors: Mapping[str, date]) -> dict[str, tuple[int, ...]]:
+    """By anchor: the working days after it on which the lists are handed over."""
+    lists = {anchor: tuple(days) for anchor, days in (told.get("lists") or {}).items()}
+    if {*lists} - {*anchors} or any(not isinstance(day, int) or day < 1 for days in lists.values() for day in days):
+        raise BadScenario(f"{name}: lists are asked for by an anchor, some working days after it")
+    return lists
 
 
 def _document(name: str) -> dict[str, Any]:

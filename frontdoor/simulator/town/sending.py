@@ -1,6 +1,7 @@
 """The files that agencies send: each in its own format, under its own headers and labels, at the time it always sends.
 
-The council's list of visits comes as its agreement says: whole on Mondays, or every morning what changed.
+The council's list of visits comes as its agreement says: whole on Mondays, or every morning what changed. Its returns
+come by themselves (`returns/`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from frontdoor.simulator.town.chance import stream
 from frontdoor.simulator.town.day import Day
 from frontdoor.simulator.town.known_as import KnownAs, known_as
 from frontdoor.simulator.town.post import COUNCIL, TIMES
+from frontdoor.simulator.town.returns.handing import Returns
 from frontdoor.simulator.town.sent import SentFile, Told
 from frontdoor.simulator.town.spoiling import TECHNICAL_IDS, Rules, Spoiling, is_another_child, is_apart
 from frontdoor.simulator.town.telling import Contact
@@ -54,19 +56,23 @@ class Sending:
     _words: dict[tuple[str, date], tuple[AgencyFeed, Lines]] = field(default_factory=dict)
     _visit_list: VisitList = field(init=False)
     _spoiling: Spoiling = field(init=False)
+    returns: Returns = field(init=False)
 
     def __post_init__(self) -> None:
-        """Open the list of visits."""
+        """Open the list of visits, and what returns are made of."""
+        self.returns = Returns(self.house, self.town, self.zone)
         self._visit_list = VisitList(self.town.visiting)
         self._spoiling = self.town.post.spoiling or Spoiling(self.house, self.town.seed, {})
 
     def of_day(self, day: Day) -> Iterator[SentFile]:
-        """Yield the files that land on the morning after a day."""
+        """Yield the files that land on the day after a day."""
+        self.returns.note(day)
         for contact in day.contacts:
             if contact.agency:
                 self._waiting.setdefault(contact.agency, []).append(contact)
         lands = day.on + timedelta(days=1)
         yield from self._spoiling.of_morning(lands, self._written(lands))
+        yield from self.returns.of_day(lands)
 
     def _written(self, lands: date) -> Iterator[SentFile]:
         if not self._is_list_whole(lands) or lands.isoweekday() == MONDAY:

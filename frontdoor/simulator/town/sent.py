@@ -15,13 +15,18 @@ DEAD_LETTER, DUPLICATE = "dead letter", "duplicate"
 
 
 class Told(NamedTuple):
-    """One record in a file: its place from 1, its key, the child of the town that it is about or "", what is wrong."""
+    """One record in a file: its place from 1, its key, the child of the town that it is about or "", what is wrong.
+
+    Of a return: `part`, the list of the workbook that it stands in, and `tells_of`, the row of the case system.
+    """
 
     record_no: int
     reference: str
     child_id: str
     contact: Contact | None = None
     defects: Sequence[tuple[str, str]] = ()
+    part: str = ""
+    tells_of: str = ""
 
 
 @dataclass(frozen=True)

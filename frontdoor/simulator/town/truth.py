@@ -4,7 +4,8 @@ children, households, workers       who there is; a child's number at each agenc
 known_as                            what an agency holds of a child that is not so, and never mends
 contacts                            what was told to the front door, by whom, when, how well; also what no feed carries
 files, records, defects             every file with its records; each defect with the record it sits in and the rule
-                                    that must find it (none: no rule sees it)
+                                    that must find it (none: no rule sees it). Of a return: the list in which it stands
+                                    and the row of the case system of which it tells, by table and number
 withheld                            the records of the files that never came, as `records` has those of the others
 file_defects                        each defect of a whole file, and the rule or the other way that tells of it
 visit_gaps                          by week: children under a standard, and those not seen within it, as the case system
@@ -30,8 +31,8 @@ from frontdoor.simulator.town.telling import Contact
 from frontdoor.simulator.town.town import Town
 
 FILES = ("path", "agency", "feed", "lands_as", "landed_at", "records", "bytes", "sha256")
-RECORDS = ("path", "record_no", "reference", "child_id", "contact_no")
-DEFECTS = ("defect", "path", "record_no", "rule_id")
+RECORDS = ("path", "record_no", "reference", "child_id", "contact_no", "part", "tells_of")
+DEFECTS = ("defect", "path", "record_no", "rule_id", "part")
 FILE_DEFECTS = ("defect", "path", "told_by")
 CONTACTS = (
     *("contact_no", "child_id", "source", "agency", "happened_at", "known_at", "sent_at", "harm", "grade", "red_fact"),
@@ -106,9 +107,10 @@ class Truth:
         for told in sent.told:
             number = told.contact.contact_no if told.contact else ""
             table = "withheld" if sent.is_withheld else "records"
-            self._write(table, RECORDS, (sent.path, told.record_no, told.reference, told.child_id, number))
+            cells = (sent.path, told.record_no, told.reference, told.child_id, number, told.part, told.tells_of)
+            self._write(table, RECORDS, cells)
             for defect, rule in told.defects:
-                self._write("defects", DEFECTS, (defect, sent.path, told.record_no, rule))
+                self._write("defects", DEFECTS, (defect, sent.path, told.record_no, rule, told.part))
         if sent.is_withheld:
             return
         landed = sent.landed_at.astimezone(UTC).isoformat()
