@@ -46,6 +46,7 @@ def prepare(settings: Settings, *, with_marts: bool = True) -> None:
             warehouse.load_reference(connection, house)
             warehouse.publish_checks(connection, house)
             quality.publish_sufficiency_elements(connection, house)
+            quality.publish_questions(connection, house)
             _remember(connection, fingerprint)
             connection.commit()
             is_built = _has_marts(connection)

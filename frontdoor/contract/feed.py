@@ -7,6 +7,7 @@ out here, so that whoever runs a rule sees plain SQL. `{limit:..}`, `{codes:..}`
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -43,11 +44,14 @@ def parse_feed(document: Node) -> model.Feed:
         child_properties=_properties_named(custom, "childProperties", names),
         reference_property=_properties_named(custom, "referenceProperty", names)[0],
         properties=properties,
-        elements=tuple(_element(node, definitions) for node in custom.nodes("sufficiencyElements", "element")),
+        elements=_elements(custom, definitions),
         rules=tuple(parse_rule(node, code, definitions) for node in tables[0].nodes("quality", "id")),
         service_levels=MappingProxyType(
             {node.text("property"): node.value.get("value") for node in document.nodes("slaProperties", "property")}
         ),
+        reach_property=_properties_named(custom, "reachProperty", names)[0]
+        if "reachProperty" in custom.value
+        else None,
     )
     _refuse_unknown_elements(tables[0], feed)
     return feed
@@ -109,6 +113,30 @@ def _property(node: Node) -> model.Property:
         is_technical=custom.flag("technical"),
         description=node.text("description"),
         is_cut=custom.flag("cutFraction"),
+    )
+
+
+def _elements(custom: Node, definitions: Mapping[str, str]) -> tuple[model.Element, ...]:
+    """The elements in the order of their letters, each with its question where the contract asks any."""
+    elements = tuple(_element(node, definitions) for node in custom.nodes("sufficiencyElements", "element"))
+    asked: dict[str, tuple[int, Node]] = {}
+    for rank, node in enumerate(custom.nodes("questions", "element"), start=1):
+        name = node.text("element")
+        if name in asked or name not in {element.name for element in elements}:
+            raise node.wrong("element", "an element of this contract, each once")
+        asked[name] = (rank, node)
+    if not asked:
+        return elements
+    if left_out := [element.name for element in elements if element.name not in asked]:
+        raise custom.wrong("questions", f"a question for each element, also for {', '.join(left_out)}")
+    return tuple(
+        replace(
+            element,
+            question=asked[element.name][1].text("ask"),
+            ask_rank=asked[element.name][0],
+            is_asked_again=asked[element.name][1].flag("askAgain"),
+        )
+        for element in elements
     )
 
 

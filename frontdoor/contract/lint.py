@@ -57,7 +57,7 @@ def problems(root: Path | None, on: date) -> list[str]:
         return [*found, str(error)]
     found += _doubled_ids(house)
     for feed in house.feeds.values():
-        found += [*_of_properties(feed, on), *_of_predicates(feed, on)]
+        found += [*_of_properties(feed, on), *_of_predicates(feed, on), *_of_questions(feed)]
     for agreed in house.agency_feeds:
         found += _of_agreement(agreed, house.feeds[agreed.feed], on)
         found += _of_expected(agreed, house.agencies[agreed.agency])
@@ -97,6 +97,15 @@ def _doubled_ids(house: House) -> Iterator[str]:
         for word in rule.applies_to:
             if word not in sources and word not in (*AGENCY_KINDS, *DELIVERY_MODES):
                 yield f"{rule.rule_id}: appliesTo {word}: no feed, layout, kind of agency or delivery mode"
+
+
+def _of_questions(feed: Feed) -> Iterator[str]:
+    """A feed whose records wait for a person says what that person asks."""
+    if feed.worklist == "triage" and feed.elements and feed.elements[0].question is None:
+        yield f"{feed.code}: questions: its records wait on the triage list, and nothing says what to ask about them"
+    for element in feed.elements:
+        if element.question is not None and not element.question.endswith("?"):
+            yield f"{feed.code}: questions: {element.name}: expected a question, which ends with a question mark"
 
 
 def _of_properties(feed: Feed, on: date) -> Iterator[str]:

@@ -60,6 +60,11 @@ class Element:
     applies_when: str
     present_when: str
     unknown_when: str
+    # What the sender is asked where it is missing, in its own words; 1 is asked first. None: the feed asks nothing.
+    question: str | None = None
+    ask_rank: int | None = None
+    # Asked also of who has answered that it is not known: where the child is matters too much.
+    is_asked_again: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,8 @@ class Feed:
     elements: tuple[Element, ...]
     rules: tuple[Rule, ...]
     service_levels: Mapping[str, Any]
+    # The property with the number to ring about a record.
+    reach_property: str | None = None
 
     def property(self, name: str) -> Property:
         """The property of that name."""

@@ -16,6 +16,7 @@ from frontdoor.quality.attributions import mark_waiting
 from frontdoor.quality.first_scores import fix_first_scores
 from frontdoor.quality.first_told import fix_first_publications
 from frontdoor.quality.judging import judge
+from frontdoor.quality.questions import publish_questions
 from frontdoor.quality.reading import read
 from frontdoor.quality.sufficiency import publish_sufficiency_elements
 
@@ -24,6 +25,7 @@ __all__ = [
     "fix_first_scores",
     "judge",
     "mark_waiting",
+    "publish_questions",
     "publish_sufficiency_elements",
     "read",
 ]
