@@ -106,7 +106,7 @@ def test_recipe_add_a_rule_works_as_it_is_written(checkout: Path) -> None:
 def test_recipe_add_a_feed_works_as_it_is_written(database: Any, checkout: Path) -> None:
     _, linted, tested, *_ = follow(recipe("Add a feed"), checkout, as_environment(database.settings))
     assert "4 contracts" in linted
-    assert "4 passed" in tested
+    assert "5 passed" in tested
     connection = database.connect()
     with connection, connection.cursor() as cursor:
         cursor.execute("select status, verdict, records_loaded from intake.deliveries where feed = 'attendance'")

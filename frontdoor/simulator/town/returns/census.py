@@ -29,6 +29,7 @@ NEEDS = {"": "N0", "domestic_abuse": "N5"}
 ABUSE, NOT_A_CHILD_IN_NEED = "N1", "N9"
 CATEGORIES = {"neglect": "NEG", "emotional": "EMO", "physical": "PHY", "sexual": "SAB"}
 CONFERENCE_WITHIN = 15
+IN_NEED_PLAN = "CINPlanDates"
 
 
 def handed_over_on(year: int, calendar: Calendar) -> date:
@@ -50,10 +51,13 @@ def census(
         house.layouts[SOURCE], agreed, ((_record(each, children[each.child_id], ends), "") for each in counted)
     )
     _head(root, ends, on)
-    details = root.iter(str(house.layouts[SOURCE].mapping[FEED]["record"]).rsplit("/", 1)[-1])
+    mapping = house.layouts[SOURCE].mapping_of(FEED, ends.year)
+    details = root.iter(str(mapping["record"]).rsplit("/", 1)[-1])
+    asks_for_plans = any(place.startswith(IN_NEED_PLAN) for place in mapping.get("beside", ()))
     told: list[Told] = []
     for number, (episode, element) in enumerate(zip(counted, details, strict=True), start=1):
         _more(element, episode, begins, ends, calendar)
+        _plans(element, episode, begins, ends, with_plans_in_need=asks_for_plans)
         child_id = children[episode.child_id].child_id
         told.append(Told(number, episode.began_on.isoformat(), child_id, tells_of=episode.first.name))
     return written(root), told
@@ -109,7 +113,6 @@ def _more(element: Element, episode: Episode, begins: date, ends: date, calendar
     for step in episode.of("section_47"):
         if step.on >= begins:
             _enquiry(SubElement(element, "Section47"), step, conferences, calendar)
-    _plans(element, episode, begins, ends)
 
 
 def _enquiry(element: Element, enquiry: Step, conferences: Sequence[Step], calendar: Calendar) -> None:
@@ -119,7 +122,8 @@ def _enquiry(element: Element, enquiry: Step, conferences: Sequence[Step], calen
     _put(element, {"DateOfInitialCPC": held} if held else {"ICPCnotRequired": "false" if enquiry.is_so else "true"})
 
 
-def _plans(element: Element, episode: Episode, begins: date, ends: date) -> None:
+def _plans(element: Element, episode: Episode, begins: date, ends: date, *, with_plans_in_need: bool) -> None:
+    # The dates of plans of children in need are asked for by later years only.
     ended = {step.number: step.on for step in episode.of("plans_ended")}
     category = {step.on: CATEGORIES[step.code] for step in episode.of("conferences") if step.code}
     reviews = episode.of("reviews")
@@ -127,8 +131,8 @@ def _plans(element: Element, episode: Episode, begins: date, ends: date) -> None
         until = ended.get(step.number)
         if until is not None and until < begins:
             continue
-        if step.code == "cin":
-            dates = SubElement(element, "CINPlanDates")
+        if step.code == "cin" and with_plans_in_need:
+            dates = SubElement(element, IN_NEED_PLAN)
             _put(dates, {"CINPlanStartDate": step.on, "CINPlanEndDate": until})
         elif step.code == "cp":
             plan = SubElement(element, "ChildProtectionPlans")
