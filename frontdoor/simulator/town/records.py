@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from frontdoor.simulator import good
-from frontdoor.simulator.good import Record
+from frontdoor.simulator.good import N, Record
 from frontdoor.simulator.town.chance import Chance
 from frontdoor.simulator.town.people import number_at
 from frontdoor.simulator.town.plans import STANDARDS, UNALLOCATED, Plan, Visit
@@ -33,6 +33,8 @@ ASKED_BY = {
 def of_contact(contact: Contact, chance: Chance, agency_kind: str) -> Record:
     """The record of a contact."""
     record = _notice(contact, chance) if contact.source == "police" else _referral(contact, chance, agency_kind)
+    # Each incident has an account of its own; what is told of its children may be the same.
+    record["narrative"] = str(record["narrative"]).replace(N, f"{contact.incident_no}")
     for element in contact.left_out:
         record |= dict.fromkeys(ELEMENTS[contact.feed][element], "")
     return record
