@@ -29,7 +29,10 @@ from frontdoor.contract.model import (
     normalised,
 )
 
-LINEAGE = {"_agency_code", "_delivery_id", "_record_no", "_received_at", "_agency_kind", "_sufficiency", "_account_told"}
+LINEAGE = {
+    *("_agency_code", "_delivery_id", "_record_no", "_received_at", "_agency_kind"),
+    *("_sufficiency", "_account_told"),
+}
 KEYS = {"record_key", "content_hash", "has_own_key", "child_key", "sender_reference", "extra"}
 # What looks beyond the delivery, or was found by looking there; a check before sending has nothing there.
 EARLIER = re.compile(r"\b((raw|intake)\.|_account_told\b)")

@@ -65,10 +65,10 @@ def sample_records(
 ) -> bytes:
     """A file of so many records that `agency` might send by `feed` (or a layout) on a day (default: today).
 
-    No rule fails in it, except `break_rule` in one record (two for rules about two records, five for standard text; rules about what came
-    earlier, POL-002 or VIS-014, fail once the good file of the same seed and day came before, and one about a record
-    that is gone has one record less). Raises ValueError where nothing is agreed between them or the rule cannot fail in
-    such a file.
+    No rule fails in it, except `break_rule` in one record (two for rules about two records, five for standard text;
+    rules about what came earlier, POL-002 or VIS-014, fail once the good file of the same seed and day came before, and
+    one about a record that is gone has one record less). Raises ValueError where nothing is agreed between them or the
+    rule cannot fail in such a file.
     """
     sample = sample_of(house, agency, feed, seed, on)
     _refuse(house, sample, agency, break_rule, records)
@@ -107,7 +107,8 @@ def write_sample(
 ) -> None:
     """Write such a file, record by record. With `failing_ratio` every rule fails in that share, in records of its own.
 
-    Rules about an earlier delivery or about one account for several matters are left out. Raises ValueError as above, and where the ratio leaves no room.
+    Rules about an earlier delivery, or about one account of several matters, are left out. Raises ValueError as above,
+    and where the ratio leaves no room.
     """
     sample = sample_of(house, agency, feed, seed, on)
     if sample.has_layout:
@@ -115,7 +116,8 @@ def write_sample(
     _refuse(house, sample, agency, break_rule, records)
     slots, every = {}, 0
     if failing_ratio:
-        rules = [rule.rule_id for rule in sample.feed.rules if rule.rule_id in {*BREAKS, *SHARED} - AFTER_THE_GOOD - {*TIMES}]
+        breakable = {*BREAKS, *SHARED} - AFTER_THE_GOOD - {*TIMES}
+        rules = [rule.rule_id for rule in sample.feed.rules if rule.rule_id in breakable]
         rules = [rule for rule in rules if sample.feed.rule(rule).applies(house.agencies[agency], feed)]
         every = round(1 / failing_ratio)
         if len(rules) >= every:

@@ -3,9 +3,9 @@
     copied     the words are those of another matter of the same sender, told earlier or further up in the file
     standard   the words stand in so many matters that they tell of none; then also where they stood first
 
-What counts as one matter is the contract's to say (`account`): children of one incident share an account, and so may one
-child's notices. In doubt it is one matter. Each account is held against whoever told it first, and standard are words
-that the first tellers share: so the cost is that of looking up what arrived, however often a text came before.
+What counts as one matter is the contract's to say (`account`): children of one incident share an account, and so may
+one child's notices. In doubt it is one matter. Each account is held against whoever told it first, and standard are
+words that the first tellers share: so the cost is that of looking up what arrived, however often a text came before.
 
 What this cannot see, and nobody should read into it: a copy in which one word or number was changed; a template filled
 in; one matter told by two senders; words used again within a family. And it may find what is right: two matters that
@@ -84,13 +84,10 @@ def _told_as(looked: Looked, read: str, known: str) -> str:
             and earlier._received_at between words._received_at - interval '1 day' * {days} and words._received_at
             and earlier._received_at between {first}::timestamptz - interval '1 day' * {days} and {last}::timestamptz"""
     return f"""
-with told as materialized (
-    select _delivery_id, _record_no, _received_at, _account_words, {_listed(marks)}
-    from {read} as one
-    where {looked.condition} and _account_words is not null
-), words as materialized (
+with words as materialized (
     select _delivery_id, _received_at, _account_words, count(*) as records
-    from told
+    from {read}
+    where {looked.condition} and _account_words is not null
     group by _delivery_id, _received_at, _account_words
 ), again as materialized (
     select words._delivery_id, words._received_at, words._account_words
@@ -121,7 +118,12 @@ with told as materialized (
 )
 select told._delivery_id, told._record_no, told._received_at,
     case when looked_up.matters >= {matters} then {literal(STANDARD)} else {literal(COPIED)} end as _account_told
-from told
+from (
+    select one._delivery_id, one._record_no, one._received_at, one._account_words, {_listed(marks)}
+    from (select * from {read} where {looked.condition} and _account_words is not null) as one
+    inner join again
+        on one._delivery_id = again._delivery_id and one._account_words = again._account_words
+) as told
 inner join looked_up on told._delivery_id = looked_up._delivery_id and told._account_words = looked_up._account_words
 where looked_up.matters >= {matters} or not ({_of_one_matter(len(marks))})"""
 

@@ -99,7 +99,8 @@ def unread(feed: Feed, agency_kind: str | None, condition: str) -> str:
     return f"""
 insert into raw.{identifier(feed.code + "_read")}
     ({", ".join([*LINEAGE, SENDER, *KEYS])}, {_pairs(feed)})
-select {", ".join(LINEAGE)}, {_kind(agency_kind)}, {own}, 'unread:' || {own}, false, null, null, null, null, {letters}, {nothing}
+select {", ".join(LINEAGE)}, {_kind(agency_kind)}, {own}, 'unread:' || {own}, false, null, null,
+    null, null, {letters}, {nothing}
 from raw.{identifier(feed.code)} where {condition}"""
 
 
