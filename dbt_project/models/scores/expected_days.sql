@@ -45,7 +45,7 @@ due as (
 weighed as (
     select
         due.*,
-        case when due.is_nil then 1 else greatest(1, coalesce(before.records_in, 1)) end as weight
+        case when due.is_nil then 1 else greatest(1, coalesce(last_usable.records_in, 1)) end as weight
     from due
     left join feeds on due.feed = feeds.feed
     left join
@@ -60,7 +60,7 @@ weighed as (
                 and earlier.records_loaded > 0
             order by earlier.delivery_id desc
             limit 1
-        ) as before
+        ) as last_usable
         on not due.is_nil
     where
         due.is_nil
