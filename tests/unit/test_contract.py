@@ -204,6 +204,8 @@ def test_protected_facts_are_restricted(house: House) -> None:
             "expcted: {days",
             "found 'expcted'; expected may be meant",
         ),
+        ("police/agencies/wearside_police.yaml", "Male: M", "Male: F, Male: M", "found the key 'Male' a second time"),
+        ("police/contract.odcs.yaml", "status: active", "status: active\nstatus: draft", "found the key 'status'"),
         ("police/agencies/wearside_police.yaml", "signatures:", "signed:", "signed: expected one of agency, versions"),
         ("agencies/wearside_police.yaml", "kind: police", "kind: police\nlaison_role: x", "liaison_role may be meant"),
         ("layouts/cin_census.yaml", "record: Message", "records: Message", "feeds.referral.record: expected a text"),
