@@ -114,6 +114,10 @@ def test_file_that_cannot_be_read_whole_is_answered_too(
     assert receipt["verdict"] == verdict
     assert receipt["sentence"].endswith(sentence) or sentence in receipt["sentence"]
     assert counts["records_in"] == counts["records_listed"] + counts["records_unread"]
+    page = platform.settings.receipts / "wearside_schools" / f"delivery-{receipt['receipt']['delivery_id']}.html"
+    assert "<p>Nothing.</p>" not in page.read_text(encoding="utf-8"), (
+        "nothing to mend, of a file that nobody could read"
+    )
 
 
 def test_correction_says_what_it_mended_and_what_persists(platform: Database) -> None:
