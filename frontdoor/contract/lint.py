@@ -78,7 +78,7 @@ def _against_standard(path: Path, root: Path) -> Iterator[str]:
     name = path.relative_to(root).as_posix()
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, UnicodeDecodeError):
         return  # load_house says it better
     for error in Draft201909Validator(schema).iter_errors(document):
         place = ".".join(str(part) for part in error.absolute_path) or "top"

@@ -10,7 +10,7 @@ NOTICE = (
     " No finding is a reason to hold a child back: send the file also where you cannot mend it."
 )
 WHY_NOT_ASKED = (
-    "They hold a file against what you sent before, which only the front door knows."
+    "Such rules hold a file against what you sent before, which only the front door knows."
     " Whether you sent the same file before is not asked either."
 )
 

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import openpyxl
 import pytest
 from lxml import etree
 
-from frontdoor import delivery, receipts, reference
+from frontdoor import clock, delivery, receipts, reference
 from frontdoor.cli import main
 from frontdoor.contract import expectations_folder, load_house
 from frontdoor.prepare import prepare
@@ -113,6 +114,10 @@ def test_file_that_cannot_be_read_whole_is_answered_too(
     assert receipt["verdict"] == verdict
     assert receipt["sentence"].endswith(sentence) or sentence in receipt["sentence"]
     assert counts["records_in"] == counts["records_listed"] + counts["records_unread"]
+    page = platform.settings.receipts / "wearside_schools" / f"delivery-{receipt['receipt']['delivery_id']}.html"
+    assert "<p>Nothing.</p>" not in page.read_text(encoding="utf-8"), (
+        "nothing to mend, of a file that nobody could read"
+    )
 
 
 def test_correction_says_what_it_mended_and_what_persists(platform: Database) -> None:
@@ -324,8 +329,6 @@ def _golden(platform: Database) -> dict[str, bytes]:
 
 
 def _without_times(receipt: Mapping[str, Any]) -> dict[str, bytes]:
-    from datetime import datetime
-
     fixed = {**receipt, "receipt": {**receipt["receipt"], "delivery_id": 17}}
     at = datetime.fromisoformat("2026-03-02T09:00:00+00:00")
     for name in ("received_at", "checked_at", "published_at"):
@@ -357,7 +360,9 @@ def test_golden_page_opens_in_a_browser_with_every_section_and_nothing_fetched(t
     assert not [each for each in page.iter("script", "img", "link", "iframe")]
 
 
-def test_receipt_is_the_golden_one_in_every_format(platform: Database) -> None:
+def test_receipt_is_the_golden_one_in_every_format(platform: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A sample is of the day on which it is written, and how many records a rule applies to with it.
+    monkeypatch.setattr(clock, "now", lambda: datetime(2026, 11, 24, 9, tzinfo=UTC))
     for ending, content in _golden(platform).items():
         kept = GOLDEN / f"golden.{ending}"
         if os.environ.get("FRONTDOOR_WRITE_GOLDEN"):
