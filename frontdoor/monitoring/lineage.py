@@ -58,6 +58,10 @@ def of_move(move: Move, server: Server) -> Iterator[RunEvent]:
         # Published unjudged: no event of the ledger tells when publishing began.
         for state_of_run in (RunState.START, RunState.COMPLETE):
             yield _of_delivery(state_of_run, "publish", move, move.at, server)
+    if move.status_from is None and move.status_to == "dead_letter":
+        # Refused when it was taken: nobody began to load it, and a receiver wants to hear of a beginning.
+        for state_of_run in (RunState.START, RunState.FAIL):
+            yield _of_delivery(state_of_run, "load", move, move.at, server)
     begun = BEGINS.get(move.status_to)
     if begun is not None:
         yield _of_delivery(RunState.START, begun[0], move, move.at, server)
