@@ -86,6 +86,7 @@ def test_figures_are_what_the_tables_say(done: Database, measured: dict[str, flo
         measured[f'frontdoor_deliveries_last_day{{{of_police},state="published",verdict="accepted_with_findings"}}']
         == 1
     )
+    assert sum(value for name, value in measured.items() if 'state="dead_letter"' in name) == 1
     assert measured[f"frontdoor_records_last_day{{{of_police}}}"] == 21
     ((critical,),) = rows(
         done,
@@ -348,6 +349,8 @@ def test_each_step_of_each_delivery_begins_and_ends(done: Database, events: list
         ("load_referral", good): 1,
         ("judge_referral", good): 1,
         ("publish_referral", good): 1,
+        # Refused when it was taken: told all the same.
+        ("load_visit", ("START", "FAIL")): 1,
     }
     ((builds,),) = rows(done, "select count(*) from warehouse.builds")
     assert counted[("build_marts", good)] == builds
