@@ -11,6 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 PREFIX = "FRONTDOOR_"
+# The first is the default.
+LOG_FORMATS = ("text", "json")
+METRICS_SCHEMES = ("statsd", "otlp+http", "otlp+https", "file")
+LINEAGE_SCHEMES = ("http", "https", "file")
 
 
 class SettingsError(ValueError):
@@ -33,6 +37,11 @@ class Settings:
     now: datetime | None
     settle_seconds: float
     sweep_seconds: float
+    # How our own logs are written: text or json.
+    log_format: str = "text"
+    # Where figures and lineage go: statsd://host:port, otlp+http(s)://..., file:...; http(s)://... . None: nowhere.
+    metrics: str | None = None
+    lineage: str | None = None
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -52,6 +61,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         now=pinned_now(source),
         settle_seconds=_seconds(source, "SETTLE_SECONDS", 1.0),
         sweep_seconds=_seconds(source, "SWEEP_SECONDS", 60.0),
+        log_format=_one_of(source, "LOG_FORMAT", LOG_FORMATS),
+        metrics=_target(source, "METRICS", METRICS_SCHEMES),
+        lineage=_target(source, "LINEAGE", LINEAGE_SCHEMES),
     )
 
 
@@ -82,6 +94,9 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "NOW": settings.now.isoformat() if settings.now else None,
         "SETTLE_SECONDS": settings.settle_seconds,
         "SWEEP_SECONDS": settings.sweep_seconds,
+        "LOG_FORMAT": settings.log_format,
+        "METRICS": settings.metrics,
+        "LINEAGE": settings.lineage,
     }
     return {PREFIX + name: str(value) for name, value in values.items() if value is not None}
 
@@ -111,3 +126,21 @@ def _seconds(source: Mapping[str, str], name: str, default: float) -> float:
     if not 0 <= seconds < float("inf"):
         raise SettingsError(f"{PREFIX}{name} must be a number of seconds, zero or more")
     return seconds
+
+
+def _one_of(source: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
+    text = (_text(source, name) or known[0]).lower()
+    if text not in known:
+        raise SettingsError(f"{PREFIX}{name} must be one of: {', '.join(known)}")
+    return text
+
+
+def _target(source: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:
+    """Return ``file:<absolute path>`` or the address as given; the message quotes nothing, for it may hold a key."""
+    text = _text(source, name)
+    if text is None:
+        return None
+    scheme, _, rest = text.partition(":")
+    if scheme not in schemes or not rest.strip("/"):
+        raise SettingsError(f"{PREFIX}{name} must be an address that begins with one of: {', '.join(schemes)}")
+    return f"file:{Path(rest).expanduser().absolute()}" if scheme == "file" else text

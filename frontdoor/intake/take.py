@@ -20,7 +20,7 @@ from pathlib import Path
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from frontdoor import clock, database
+from frontdoor import clock, database, logbook
 from frontdoor.contract import House
 from frontdoor.intake import archive, contents, duplicate, landing, ledger, members
 from frontdoor.intake import taken as taken_files
@@ -57,12 +57,21 @@ def take(
         taken = 0
         for lane in sorted(lanes):
             try:
-                taken += _take_lane(connection, settings, house, *lane, moved)
+                with logbook.about(**_known(house, *lane)):
+                    taken += _take_lane(connection, settings, house, *lane, moved)
             except Exception as error:  # what one agency sends never holds another's
                 _passed_over(connection, error, "the files of a folder wait in the landing zone")
         count += taken
         if not taken:
             return count
+
+
+def _known(house: House, agency: str, source: str) -> dict[str, str | None]:
+    """Agency and feed (or layout) as the log may name them: a folder that nobody agreed may be called anything."""
+    return {
+        "agency": agency if agency in house.agencies else None,
+        "feed": source if source in house.sources() else None,
+    }
 
 
 def _take_lane(
