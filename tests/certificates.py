@@ -16,7 +16,7 @@ class Authority:
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
-        name = _name("An authority of tests")
+        name = _name(f"Authority {x509.random_serial_number()} of tests")
         usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
         self._certificate = (
             _builder(name, name, self._key)

@@ -113,7 +113,9 @@ def debian_server() -> Iterator[SharedServer]:
 @pytest.fixture(scope="module")
 def shared_server(request: pytest.FixtureRequest) -> SharedServer:
     """The embedded server; for modules that are marked so, Debian's as well."""
-    return request.getfixturevalue(f"{'debian' if getattr(request, 'param', EMBEDDED) == DEBIAN else 'embedded'}_server")
+    return request.getfixturevalue(
+        f"{'debian' if getattr(request, 'param', EMBEDDED) == DEBIAN else 'embedded'}_server"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -34,12 +34,12 @@ def add(commands: Any) -> None:
 
 def run_create(arguments: argparse.Namespace, settings: Settings) -> int:
     """Make what the settings want of a server, or print how."""
-    from frontdoor.platform import administration
+    from frontdoor.platform import administration, server_plan
 
     if not settings.database_url and not settings.airflow_database_url:
         raise UsageMistake("FRONTDOOR_DATABASE_URL says what to make: postgresql://frontdoor@HOST:5432/frontdoor")
     if arguments.print_sql:
-        sql = administration.script(settings, arguments.only)
+        sql = server_plan.script(settings, arguments.only)
         emit({"sql": sql}) if arguments.json else say(sql.rstrip())
         return 0
     done = administration.create(
