@@ -177,15 +177,16 @@ def _may_not_read(check_id: str, cursor: Cursor, role: str, but: set[str]) -> Ch
 
 def _texts(cursor: Cursor) -> Check:
     cursor.execute(
-        "select current_setting('server_encoding'), lower('ÉŴÑ') = 'éŵñ' and 'ŵ' ~ '^[[:alpha:]]$',"
+        "select current_setting('server_encoding'),"
         " coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', datcollate)"
         " from pg_database as d where datname = current_database()"
     )
-    encoding, knows_letters, locale = cursor.fetchone() or ("?", False, "?")
+    encoding, locale = cursor.fetchone() or ("?", "?")
+    knows_letters = encoding == "UTF8" and _one(cursor, "select lower('ÉŴÑ') = 'éŵñ' and 'ŵ' ~ '^[[:alpha:]]$'")
     anew = "create database NAME owner OWNER template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C.UTF-8';"
     return either(
         "database_texts",
-        encoding == "UTF8" and bool(knows_letters),
+        bool(knows_letters),
         f"Texts are UTF-8, compared by {locale}.",
         f"Texts are {encoding}, compared by {locale}, which does not know that É is é: labels and names with such"
         f" letters would not be recognised. This is decided when a database is made: {anew}",

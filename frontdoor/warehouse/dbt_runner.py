@@ -43,7 +43,7 @@ LOCK_PAUSES = (0.2, 1.0, 3.0)
 PASSING_TROUBLE = ("lock timeout", "deadlock detected", "tuple concurrently", "could not obtain lock")
 # What an address may say beyond host, port, name and role: the profile has no place for it, libpq reads PGSSLMODE etc.
 BY_ENVIRONMENT = (
-    *("passfile", "password", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir", "hostaddr"),
+    *("passfile", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir", "hostaddr"),
     *("ssl_min_protocol_version", "channel_binding", "require_auth", "gssencmode", "target_session_attrs"),
 )
 SESSION = "-c TimeZone=UTC -c lock_timeout=5s -c client_connection_check_interval=2s"
@@ -216,6 +216,8 @@ def dbt_for(settings: Settings, project: Path = PROJECT) -> Dbt:
     }
     said = {name: value for name, value in parts.items() if name in BY_ENVIRONMENT}
     variables |= {f"PG{name.replace('_', '').upper()}": value for name, value in said.items()}
+    if "password" in parts:
+        variables["DBT_ENV_SECRET_FRONTDOOR"] = parts["password"]
     return Dbt(project=project, folder=settings.home / "dbt", variables=variables)
 
 
