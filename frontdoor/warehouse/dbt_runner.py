@@ -127,8 +127,7 @@ class Dbt:
     def manifest(self) -> Any:
         """The parsed project, kept in the process until a file of it changes; None when it cannot be parsed."""
         # The parsed project holds the name of the database; what only connections need does not matter to it.
-        address = [value for name, value in sorted(self.variables.items()) if name.startswith("FRONTDOOR_DBT_")]
-        key = (self.project, *address, self.made_of())
+        key = (self.project, self.variables["FRONTDOOR_DBT_NAME"], self.made_of())
         if key not in _manifests:
             parsed = self._call(["parse", *self._options()], None)
             if parsed is None or not parsed.success:
