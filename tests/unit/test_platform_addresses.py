@@ -99,3 +99,22 @@ def test_added_login_comes_first_and_the_rest_stays(tmp_path: Path) -> None:
     passfiles.add_logins(file, [passfiles.Login("host", "1", "me", "mine")])
     assert file.read_text() == "host:1:*:me:mine\n*:*:*:*:all\n"
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_wrong_usage_is_told_before_anything_is_connected_to(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from frontdoor.cli import main
+
+    monkeypatch.delenv("FRONTDOOR_DATABASE_URL", raising=False)
+    monkeypatch.delenv("FRONTDOOR_AIRFLOW_DATABASE_URL", raising=False)
+    monkeypatch.setenv("FRONTDOOR_HOME", str(settings.home))
+    assert main(["database", "create", "--print-sql"]) == 2
+    monkeypatch.setenv("FRONTDOOR_DATABASE_URL", OURS)
+    assert main(["database", "create", "--print-sql"]) == 0
+    assert main(["database", "create", "--print-sql", "--only", "airflow"]) == 2
+    assert main(["database", "create", "--admin-url", "postgresql://root:hush@127.0.0.1:1/x"]) == 2
+    assert main(["database", "create", "--admin-url", "postgresql://root@127.0.0.1:1/x?password=hush"]) == 2
+    assert main(["database", "create", "--admin-url", "postgresql://root@127.0.0.1:1/x"]) == 1
+    said = capsys.readouterr()
+    assert "hush" not in said.out + said.err
