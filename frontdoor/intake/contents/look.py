@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from frontdoor.intake import beside
 from frontdoor.intake.content import Content
 from frontdoor.intake.contents import archives, probe, workbook
 from frontdoor.intake.contents.member import Member
@@ -33,10 +34,15 @@ def _kind_of(content: Content) -> str | None:
 def _entries_of(path: Path, form: str | None) -> list[Member]:
     with path.open("rb") as file:
         entries = archives.list_entries(file).entries
+    # An entry that is called as if it told of another, and holds anything else, is a file like all others.
+    telling = {each.beside for each in entries if each.beside and beside.is_told_in(path, each.beside)}
     members: list[Member] = []
     spent, bombs = 0, 0
     for entry in entries:
-        content = Content(path, {"entry": entry.number})
+        if entry.number in telling:
+            continue
+        told_in = {"beside": entry.beside} if entry.beside in telling else {}
+        content = Content(path, {"entry": entry.number, **told_in})
         try:
             size = archives.measure(path, entry, spent)
             spent += size
