@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from frontdoor import clock
-from frontdoor.platform.checks import Check
+from frontdoor.platform.check import Check
 from frontdoor.platform.checks import doctor as of_platform
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def examine(settings: Settings) -> list[Check]:
         *of_platform(settings),
         _tried("contracts", _contracts),
         _tried("signatures", _signatures),
-        _tried("passfile", lambda: _passfile(settings)),
+        _tried("passfile", lambda: _passfiles(settings)),
         _tried("routing", lambda: _routing(settings)),
         *_of_database(settings),
     ]
@@ -94,18 +94,23 @@ def _routing(settings: Settings) -> Check:
     return Check("routing", True, "Every role that messages go to is held by somebody.")
 
 
-def _passfile(settings: Settings) -> Check:
+def _passfiles(settings: Settings) -> Check:
     from frontdoor import database
+    from frontdoor.platform import airflow_database
 
     try:
-        path = database.locate(settings).passfile
+        paths = [database.locate(settings).passfile]
+        if settings.airflow_database_url:
+            paths.append(airflow_database.locate(settings).passfile)
     except database.DatabaseUnavailable as error:
         return Check("passfile", False, str(error))
-    if not path.exists():
+    there = [path for path in paths if path.exists()]
+    unsafe = [str(path) for path in there if path.stat().st_mode & 0o077]
+    if unsafe:  # libpq does not read such a file, and says so nowhere that anybody looks
+        return Check("passfile", False, f"Can be read by others, so it is not used: chmod 0600 {' '.join(unsafe)}")
+    if not there:
         return Check("passfile", settings.database_url is not None, "There is none; the database must do without.")
-    if path.stat().st_mode & 0o077:
-        return Check("passfile", False, f"{path} can be read by others: chmod 0600.")
-    return Check("passfile", True, f"{path} is for its owner alone.")
+    return Check("passfile", True, f"{' and '.join(map(str, there))}: for the owner alone.")
 
 
 def _of_database(settings: Settings) -> Iterator[Check]:

@@ -50,7 +50,7 @@ def tell(connection: Connection, settings: Settings, target: str) -> int:
             keys = [*(move.key for move in moves), *(built.key for built in builds)]
             events: list[Any] = [event for move in moves for event in lineage.of_move(move, server)]
             if builds:
-                models, fingerprint = _models(settings, connection)
+                models, fingerprint = _models(settings)
                 if models and not steps.is_told(connection, fingerprint):
                     at = clock.now()
                     events += [lineage.of_model(model, at, server) for model in models]
@@ -94,7 +94,7 @@ def _receiver(target: str) -> Receiver:
     return _File(Path(target.removeprefix("file:"))) if target.startswith("file:") else _Endpoint(target)
 
 
-def _models(settings: Settings, connection: Connection) -> tuple[list[Model], str]:
+def _models(settings: Settings) -> tuple[list[Model], str]:
     """The models of the project and its fingerprint; none where dbt cannot read the project.
 
     Kept in a file: to ask dbt takes seconds, and it is asked in a folder of its own, not to disturb a build.
@@ -104,7 +104,7 @@ def _models(settings: Settings, connection: Connection) -> tuple[list[Model], st
     from frontdoor.monitoring.lineage import Model
     from frontdoor.warehouse.dbt_runner import dbt_for
 
-    dbt = dbt_for(settings, connection)
+    dbt = dbt_for(settings)
     fingerprint, kept = dbt.made_of(), settings.home / "run" / "models.json"
     try:
         known = json.loads(kept.read_text(encoding="utf-8"))

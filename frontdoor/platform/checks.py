@@ -12,29 +12,18 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 
 from frontdoor import database
-from frontdoor.platform import airflow, postgres
+from frontdoor.platform import airflow, airflow_database, server_checks
 from frontdoor.platform.airflow import REPOSITORY
+from frontdoor.platform.check import Check, either
 from frontdoor.settings import Settings
-from frontdoor.warehouse.schema import MIGRATIONS
 
-OLDEST_POSTGRES = 15
 SMTP_PORTS = {"smtp": 25, "smtps": 465}
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing looked at, whether it is well, and a sentence about it."""
-
-    id: str
-    ok: bool
-    sentence: str
 
 
 def doctor(settings: Settings) -> list[Check]:
@@ -43,7 +32,8 @@ def doctor(settings: Settings) -> list[Check]:
         ("python", _python),
         ("packages", _packages),
         ("folders", _folders),
-        ("database", _database),
+        ("database", server_checks.of_warehouse),
+        ("airflow_database", server_checks.of_airflow),
         ("airflow", _airflow),
         ("mail", _mail),
     ]
@@ -56,14 +46,10 @@ def doctor(settings: Settings) -> list[Check]:
     return checks
 
 
-def _either(name: str, ok: bool, well: str, ill: str) -> Check:
-    return Check(name, ok, well if ok else ill)
-
-
 def _python(_: Settings) -> Iterator[Check]:
     found = ".".join(map(str, sys.version_info[:3]))
     fits = (3, 11) <= sys.version_info[:2] < (3, 14)
-    yield _either("python", fits, f"Python is {found}.", f"Python is {found}, but must be 3.11 to 3.13: make setup.")
+    yield either("python", fits, f"Python is {found}.", f"Python is {found}, but must be 3.11 to 3.13: make setup.")
 
 
 def _packages(_: Settings) -> Iterator[Check]:
@@ -92,48 +78,6 @@ def _folders(settings: Settings) -> Iterator[Check]:
         yield Check("folders", True, f"{', '.join(folders)}: all can be written.")
 
 
-def _database(settings: Settings) -> Iterator[Check]:
-    try:
-        opened = database.connect(settings, application_name="frontdoor doctor")
-    except database.DatabaseUnavailable as error:
-        yield Check("database", False, str(error))
-        return
-    server = database.locate(settings)
-    with closing(opened), opened.cursor() as cursor:
-        yield Check("database", True, f"Database {server.name} answers on {server.host}:{server.port}.")
-        major, version = opened.server_version // 10000, opened.info.parameter_status("server_version")
-        yield _either(
-            "database_version",
-            major >= OLDEST_POSTGRES,
-            f"Postgres is {version}.",
-            f"Postgres is {version}, but {OLDEST_POSTGRES} or newer is needed.",
-        )
-        cursor.execute("select has_database_privilege(current_database(), 'create')")
-        yield _either(
-            "database_rights",
-            bool((cursor.fetchone() or (False,))[0]),
-            f"{server.owner} may make schemas.",
-            f"{server.owner} may not make schemas: make it the owner of {server.name}.",
-        )
-        cursor.execute("select to_regclass('warehouse.migrations') is not null")
-        applied: set[str] = set()
-        if (cursor.fetchone() or (False,))[0]:
-            cursor.execute("select migration from warehouse.migrations")
-            applied = {row[0] for row in cursor.fetchall()}
-        ours = {path.name for path in MIGRATIONS.glob("[0-9]*.sql")}
-        missing = ours - applied
-        yield _either(
-            "schemas",
-            not missing,
-            f"All {len(applied)} migrations are applied.",
-            f"{len(missing)} migrations are not applied: `frontdoor up` applies them.",
-        )
-        if applied - ours:
-            # Not ill: migrations only add, so this code does its work on tables that a newer one made.
-            newer = f"{len(applied - ours)} migrations of a newer release are applied, up to {max(applied - ours)}"
-            yield Check("release", True, f"{newer}: this code may go on, as migrations only add.")
-
-
 def _airflow(settings: Settings) -> Iterator[Check]:
     described = airflow.describe(settings)
     said = airflow.health(described, timeout=3.0) if described else {}
@@ -146,7 +90,7 @@ def _airflow(settings: Settings) -> Iterator[Check]:
     else:
         yield Check("airflow", True, f"Airflow is well, at {described.url}.")
     unread = _unread_dag_files(settings)
-    yield _either(
+    yield either(
         "dags",
         unread == 0,
         "Airflow reads every DAG file.",
@@ -206,7 +150,7 @@ def _is_writable(folder: Path) -> bool:
 
 
 def _unread_dag_files(settings: Settings) -> int:
-    opened = postgres.airflow_connection(settings)
+    opened = airflow_database.connect(settings)
     with closing(opened), opened.cursor() as cursor:
         cursor.execute("select count(*) from import_error")
         return int((cursor.fetchone() or (0,))[0])
