@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 PREFIX = "FRONTDOOR_"
+LOCAL = "file://"
 
 
 class SettingsError(ValueError):
@@ -25,6 +26,9 @@ class Settings:
     landing: Path
     mail_dir: Path
     archive: Path
+    # Of an object store, where the folder of that name is not meant: s3://bucket/prefix, abfs://container/prefix.
+    archive_url: str | None
+    archive_key: Path
     receipts: Path
     database_url: str | None
     smtp_url: str | None
@@ -43,7 +47,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         home=home,
         landing=_path(source, "LANDING") or home / "landing",
         mail_dir=_path(source, "MAIL_DIR") or home / "mail",
-        archive=home / "archive",
+        archive=_folder(source, "ARCHIVE") or home / "archive",
+        archive_url=_url(source, "ARCHIVE"),
+        archive_key=_path(source, "ARCHIVE_KEY_FILE") or home / "secrets" / "archive_key",
         receipts=_path(source, "RECEIPTS") or home / "receipts",
         database_url=_text(source, "DATABASE_URL"),
         smtp_url=_text(source, "SMTP_URL"),
@@ -74,6 +80,8 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "HOME": settings.home,
         "LANDING": settings.landing,
         "MAIL_DIR": settings.mail_dir,
+        "ARCHIVE": settings.archive_url or settings.archive,
+        "ARCHIVE_KEY_FILE": settings.archive_key,
         "RECEIPTS": settings.receipts,
         "DATABASE_URL": settings.database_url,
         "SMTP_URL": settings.smtp_url,
@@ -98,6 +106,18 @@ def _text(source: Mapping[str, str], name: str) -> str | None:
 def _path(source: Mapping[str, str], name: str) -> Path | None:
     text = _text(source, name)
     return Path(text).expanduser().absolute() if text else None
+
+
+def _url(source: Mapping[str, str], name: str) -> str | None:
+    text = _text(source, name)
+    return text.rstrip("/") if text and "://" in text and not text.startswith(LOCAL) else None
+
+
+def _folder(source: Mapping[str, str], name: str) -> Path | None:
+    if _url(source, name) is not None:
+        return None
+    text = _text(source, name)
+    return Path(text.removeprefix(LOCAL)).expanduser().absolute() if text else None
 
 
 def _seconds(source: Mapping[str, str], name: str, default: float) -> float:
