@@ -6,6 +6,7 @@ import argparse
 
 from frontdoor.cli import (
     answering,
+    archiving,
     checking,
     contracts,
     delivering,
@@ -42,6 +43,7 @@ GROUPS = (
     starting,
     contracts,
     labels,
+    archiving,
     kit,
     simulating,
     running,

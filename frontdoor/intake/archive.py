@@ -5,6 +5,7 @@ Everything that reads or changes archived bytes goes through here:
     store     keep the bytes of a taken file, unless the archive holds them already
     opened    open one, to be read as often as wanted, forwards and backwards
     each      name everything that is kept
+    keep      keep bytes under a given name (a copy brought back from elsewhere)
     rewrite   replace the bytes of one by others, for whoever must be erased from it
     delete    let go of one
 
@@ -24,14 +25,27 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any, cast
 
 from frontdoor.intake import archive_keys, sealing, volumes
 from frontdoor.intake.sealing import Damaged, KeyMissing
 from frontdoor.settings import Settings
 
-__all__ = ["Archived", "Damaged", "KeyMissing", "Stored", "delete", "each", "opened", "rewrite", "sha256_of", "store"]
+__all__ = [
+    "Archived",
+    "Damaged",
+    "KeyMissing",
+    "Stored",
+    "blocks_of",
+    "delete",
+    "each",
+    "keep",
+    "opened",
+    "rewrite",
+    "sha256_of",
+    "store",
+]
 
 BLOCK_BYTES = 2**20
 PLAIN_NAME_LENGTH = 64
@@ -141,10 +155,17 @@ def store(
                     return Stored(name, sha256, status.st_size, status.st_mtime_ns, kept.key_id)
         except (Damaged, KeyMissing):
             broken.append(name)
+    stored = keep(settings, token, _blocks_of(file), label or {})
+    replaces = tuple(name for name in broken if candidates and candidates[name] == stored.sha256)
+    return replace(stored, mtime_ns=status.st_mtime_ns, replaces=replaces)
+
+
+def keep(settings: Settings, name: str, blocks: Iterable[bytes], label: Mapping[str, str]) -> Stored:
+    """Seal bytes with the key of today and keep them under a name, over what was there; wholly or not at all."""
+    volume = volumes.of_archive(settings)
     key = archive_keys.sealing(settings, lambda: next(volume.names(), None) is None)
-    sha256, size = volume.write(token, lambda copy: _seal(_blocks_of(file), copy, key, label or {}))
-    replaces = tuple(name for name in broken if candidates and candidates[name] == sha256)
-    return Stored(token, sha256, size, status.st_mtime_ns, key.key_id, replaces)
+    sha256, size = volume.write(name, lambda copy: _seal(blocks, copy, key, label))
+    return Stored(name, sha256, size, key_id=key.key_id)
 
 
 def rewrite(settings: Settings, name: str, change: Callable[[IO[bytes]], Iterable[bytes]]) -> Stored:
@@ -158,11 +179,8 @@ def rewrite(settings: Settings, name: str, change: Callable[[IO[bytes]], Iterabl
     """
     if len(name) == PLAIN_NAME_LENGTH:
         raise ValueError("a file in plain is named by its bytes: seal it first (frontdoor archive seal)")
-    volume = volumes.of_archive(settings)
-    key = archive_keys.sealing(settings, lambda: False)
     with opened(settings, name) as kept, closing(kept.open()) as file:
-        sha256, size = volume.write(name, lambda copy: _seal(change(file), copy, key, kept.label))
-    return Stored(name, sha256, size, key_id=key.key_id)
+        return keep(settings, name, change(file), kept.label)
 
 
 def delete(settings: Settings, name: str) -> bool:

@@ -9,3 +9,14 @@ alter table intake.files
 update intake.files set stored_name = sha256_stored where sha256_stored <> '';
 
 create index on intake.files (stored_name);
+
+-- That our copy of a file does not open is no more the sender's doing than that our reading failed.
+do $$
+begin
+    execute replace(
+        pg_get_functiondef('quality.rule_scores(bigint[])'::regprocedure),
+        '(''given_up'', ''unreadable'',',
+        '(''given_up'', ''copy_closed'', ''unreadable'','
+    );
+end
+$$;
