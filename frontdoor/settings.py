@@ -24,6 +24,8 @@ class Settings:
 
     home: Path
     landing: Path
+    # Of an object store that files also come from; those are brought into the folder of that name when they are taken.
+    landing_url: str | None
     mail_dir: Path
     archive: Path
     # Of an object store, where the folder of that name is not meant: s3://bucket/prefix, abfs://container/prefix.
@@ -45,7 +47,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     home = _path(source, "HOME") or Path(".frontdoor").absolute()
     return Settings(
         home=home,
-        landing=_path(source, "LANDING") or home / "landing",
+        landing=_folder(source, "LANDING") or home / "landing",
+        landing_url=_url(source, "LANDING"),
         mail_dir=_path(source, "MAIL_DIR") or home / "mail",
         archive=_folder(source, "ARCHIVE") or home / "archive",
         archive_url=_url(source, "ARCHIVE"),
@@ -78,7 +81,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
     """The variables from which a child process reads these same settings (only those that are set)."""
     values = {
         "HOME": settings.home,
-        "LANDING": settings.landing,
+        "LANDING": settings.landing_url or settings.landing,
         "MAIL_DIR": settings.mail_dir,
         "ARCHIVE": settings.archive_url or settings.archive,
         "ARCHIVE_KEY_FILE": settings.archive_key,

@@ -32,6 +32,7 @@ def examine(settings: Settings) -> list[Check]:
         _tried("signatures", _signatures),
         _tried("passfile", lambda: _passfile(settings)),
         _tried("routing", lambda: _routing(settings)),
+        *([_tried("landing", lambda: _landing(settings))] if settings.landing_url else []),
         *_of_database(settings),
     ]
 
@@ -70,6 +71,16 @@ def _signatures() -> Check:
     )
     sentence = f"Not signed, so the version before it holds, or where there is none it is used unsigned: {said}."
     return Check("signatures", False, f"{sentence} Then: frontdoor contract sign.")
+
+
+def _landing(settings: Settings) -> Check:
+    from frontdoor.intake import bucket
+
+    try:
+        count = len(bucket.waiting(settings))
+    except OSError as error:
+        return Check("landing", False, f"The landing zone in the object store cannot be listed: {error}.")
+    return Check("landing", True, f"The landing zone in the object store can be listed; {count} objects wait there.")
 
 
 def _routing(settings: Settings) -> Check:
@@ -148,16 +159,15 @@ def _archive(connection: Connection, settings: Settings) -> Check:
     for each in (path, spare):
         if each.exists() and each.stat().st_mode & 0o077:
             return Check("archive", False, f"{each} can be read by others: chmod 0600.")
-    for _, name in sealed.values():
-        try:
+    try:
+        archive.probe(settings)
+        for _, name in sealed.values():
             with archive.opened(settings, name):
                 pass
-        except archive.Damaged as error:
-            return Check(
-                "archive", False, f"An archived file does not open: {error}. Bring back a copy of the archive."
-            )
-        except OSError as error:
-            return Check("archive", False, f"The archive cannot be read: {error.strerror or error}.")
+    except archive.Damaged as error:
+        return Check("archive", False, f"An archived file does not open: {error}. Bring back a copy of the archive.")
+    except OSError as error:
+        return Check("archive", False, f"The archive cannot be read: {error.strerror or error}.")
     closed = _one(
         connection,
         "select count(*) from quality.dead_letters where reason_code = 'copy_closed' and resolved_at is null",

@@ -42,6 +42,7 @@ __all__ = [
     "each",
     "keep",
     "opened",
+    "probe",
     "rewrite",
     "sha256_of",
     "store",
@@ -198,6 +199,11 @@ def _holds_the_same(file: int, kept: Archived) -> bool:
         return False
     with closing(kept.open()) as archived:
         return all(block == archived.read(len(block)) for block in _blocks_of(file)) and not archived.read(1)
+
+
+def probe(settings: Settings) -> None:
+    """Raise an `OSError` that says why, where the volume of the archive does not answer."""
+    volumes.of_archive(settings).head("probe", 1)
 
 
 def sha256_of(file: int) -> str:
