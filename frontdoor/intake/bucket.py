@@ -2,8 +2,8 @@
 
 An object lies under ``<landing>/<agency>/<feed or layout>/<name>`` (deeper ones count to the same two). A store has no
 rename and no events that reach us, so it is listed: an object is whole when it is the same (its entity tag, size and
-change) in two listings that lie the settle time apart. Its token is made from what it is, so that after a crash, here or
-on another host, the ledger tells that it was taken and only the deleting is left. One that changed meanwhile is not
+change) in two listings that lie the settle time apart. Its token is made from what it is, so that after a crash, here
+or on another host, the ledger tells that it was taken and only the deleting is left. One that changed meanwhile is not
 deleted but taken as a new file; between that last look and the deletion lie milliseconds in which a store cannot be
 stopped from taking a new version, so a sender gives each file a name of its own.
 """
@@ -14,15 +14,16 @@ import asyncio
 import hashlib
 import logging
 import os
+import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from frontdoor import clock
-from frontdoor.intake import landing, volumes
+from frontdoor.intake import archive, landing, volumes
 from frontdoor.intake import taken as taken_files
 from frontdoor.intake.taken import Taken
 from frontdoor.intake.watch import RING_AGAIN_SECONDS, Notice
@@ -67,7 +68,43 @@ def waiting(settings: Settings, agency: str | None = None, source: str | None = 
     found = [each for path, info in listed.items() if (each := _seen(root, path, info))]
     # As in a folder: what lies outside the two levels is listed only when no source is named.
     chosen = [each for each in found if agency in (None, each.agency) and source in (None, each.source)]
-    return sorted(chosen, key=lambda each: (each.changed_at, each.path))
+    return sorted(chosen, key=_arrival)
+
+
+def at_rest(settings: Settings, agency: str | None, source: str | None) -> set[Waiting]:
+    """Return what lay in the store for the settle time, which is waited for: it is whole where it is the same now."""
+    try:
+        found = waiting(settings, agency, source)
+        if found and settings.settle_seconds:
+            time.sleep(settings.settle_seconds)
+            found = [each for each in waiting(settings, agency, source) if each in set(found)]
+    except OSError as error:
+        log.error("the landing zone in the object store cannot be listed: %s", taken_files.without_names(error))
+        return set()
+    return set(found)
+
+
+def brought(
+    settings: Settings,
+    whole: Collection[Waiting],
+    agency: str,
+    source: str,
+    known: Callable[[str], archive.Stored | None],
+) -> Iterator[Taken]:
+    """Yield the objects of a lane, brought here one by one; each that the ledger then knows is deleted in the store.
+
+    One that cannot be brought or deleted now holds no other. `known`: as in `taken.recover`.
+    """
+    for each in sorted(whole, key=_arrival):
+        if (each.agency, each.source) != (agency, source):
+            continue
+        try:
+            if known(each.token) is None and (taken := bring(settings, each)):
+                yield taken
+            if known(each.token) is not None:
+                clear(settings, each)
+        except OSError as error:
+            log.error("object %s waits in the landing zone: %s", each.token, taken_files.without_names(error))
 
 
 def bring(settings: Settings, each: Waiting) -> Taken | None:
@@ -155,6 +192,10 @@ def _seen(root: str, path: str, info: dict[str, Any]) -> Waiting | None:
     changed_at = next((_second(info[key]) for key in _CHANGES if info.get(key)), "")
     short = os.fsencode(name.replace("\0", "_"))[-MOST_NAME_BYTES:].decode("utf-8", "replace")
     return Waiting(agency, source, path, short, int(info.get("size") or 0), tag, changed_at)
+
+
+def _arrival(each: Waiting) -> tuple[str, str]:
+    return each.changed_at, each.path
 
 
 def _second(at: Any) -> str:

@@ -14,7 +14,6 @@ import hashlib
 import logging
 import os
 import stat
-import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -55,15 +54,11 @@ def take(
     while True:
         found = landing.whole(zone, settings.settle_seconds, agency=agency, source=source, moved=moved)
         lanes = {(each.agency, each.source) for each in found} | taken_files.left_behind(zone, agency, source)
-        stored = _in_store(settings, agency, source)
-        if stored:
-            time.sleep(settings.settle_seconds)  # and what is the same then is whole
+        at_rest = bucket.at_rest(settings, agency, source)
         taken = 0
-        for lane in sorted(lanes | {(each.agency, each.source) for each in stored}):
+        for lane in sorted(lanes | {(each.agency, each.source) for each in at_rest}):
             try:
-                taken += _take_lane(connection, settings, house, *lane, moved)
-                if stored:
-                    taken += _take_objects(connection, settings, house, *lane, stored)
+                taken += _take_lane(connection, settings, house, *lane, moved, at_rest)
             except Exception as error:  # what one agency sends never holds another's
                 _passed_over(connection, error, "the files of a folder wait in the landing zone")
         count += taken
@@ -78,11 +73,17 @@ def _take_lane(
     agency: str,
     source: str,
     moved: Collection[tuple[int, int]],
+    at_rest: Collection[bucket.Waiting],
 ) -> int:
     zone, count = settings.landing, 0
     with database.advisory_lock(connection, "take", _printable(agency), _printable(source), wait=True):
         # Listed again under the lock: another process may have taken them while we waited.
-        for taken in taken_files.recover(zone, agency, source, lambda token: _written_down(connection, token)):
+        def known(token: str) -> archive.Stored | None:
+            return _written_down(connection, token)
+
+        for taken in taken_files.recover(zone, agency, source, known):
+            count += _attempt(connection, settings, house, taken)
+        for taken in bucket.brought(settings, at_rest, agency, source, known) if at_rest else ():
             count += _attempt(connection, settings, house, taken)
         for landed in _of_lane(zone, settings, agency, source, moved):
             try:
@@ -94,33 +95,6 @@ def _take_lane(
                 continue  # the sender took it back
             except Exception as error:
                 _passed_over(connection, error, "a file in the landing zone was not taken")
-    return count
-
-
-def _in_store(settings: Settings, agency: str | None, source: str | None) -> set[bucket.Waiting]:
-    try:
-        return set(bucket.waiting(settings, agency, source))
-    except OSError as error:
-        log.error("the landing zone in the object store cannot be listed: %s", taken_files.without_names(error))
-        return set()
-
-
-def _take_objects(
-    connection: Connection, settings: Settings, house: House, agency: str, source: str, seen: Collection[bucket.Waiting]
-) -> int:
-    """Take of one lane what is in the object store and was there before, unchanged."""
-    count = 0
-    with database.advisory_lock(connection, "take", _printable(agency), _printable(source), wait=True):
-        for each in bucket.waiting(settings, agency, source):
-            if each not in seen:
-                continue
-            try:
-                if _written_down(connection, each.token) is None and (taken := bucket.bring(settings, each)):
-                    count += _attempt(connection, settings, house, taken)
-                if _written_down(connection, each.token) is not None:
-                    bucket.clear(settings, each)
-            except Exception as error:
-                _passed_over(connection, error, "an object in the landing zone was not taken")
     return count
 
 
