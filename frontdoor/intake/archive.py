@@ -197,8 +197,18 @@ def each(settings: Settings) -> Iterator[str]:
 def _holds_the_same(file: int, kept: Archived) -> bool:
     if kept.size_bytes != os.fstat(file).st_size:
         return False
-    with closing(kept.open()) as archived:
-        return all(block == archived.read(len(block)) for block in _blocks_of(file)) and not archived.read(1)
+    one, other, at = bytearray(BLOCK_BYTES), bytearray(BLOCK_BYTES), 0
+    with closing(cast(io.RawIOBase, kept.open())) as archived:
+        while True:
+            filled = os.preadv(file, [one], at)
+            if filled != archived.readinto(other):
+                return False
+            if filled < BLOCK_BYTES:
+                return one[:filled] == other[:filled]
+            # Whole buffers: comparing views of them goes byte by byte and is ten times slower.
+            if one != other:
+                return False
+            at += filled
 
 
 def probe(settings: Settings) -> None:

@@ -36,6 +36,7 @@ CHUNK_BITS = 17
 MOST_CHUNK_BITS = 24
 MOST_LABEL_BYTES = 2**16
 _MORE, _LAST, _LABEL = 0, 1, 2
+_CHANGED = "a part of the file is not what was stored"
 
 
 class Damaged(OSError):
@@ -115,15 +116,25 @@ class Sealed:
 
     def chunk(self, number: int) -> bytes:
         """Return one chunk of what is in it."""
-        kind = _LAST if number == self._chunks - 1 else _MORE
         sealed_bytes = self.chunk_bytes + TAG_BYTES
-        return self._part(self._begin + number * sealed_bytes, sealed_bytes, _nonce(number, kind))
+        return self._part(self._begin + number * sealed_bytes, sealed_bytes, self._nonce_of(number))
+
+    def chunk_into(self, number: int, buffer: memoryview, scratch: bytearray) -> None:
+        """Put a chunk that is whole into a buffer of its length; `scratch` is TAG_BYTES longer."""
+        os.preadv(self._file, [scratch], self._begin + number * len(scratch))
+        try:
+            self._cipher.decrypt_into(self._nonce_of(number), scratch, None, buffer)
+        except InvalidTag:
+            raise Damaged(_CHANGED) from None
+
+    def _nonce_of(self, number: int) -> bytes:
+        return _nonce(number, _LAST if number == self._chunks - 1 else _MORE)
 
     def _part(self, at: int, size: int, nonce: bytes) -> bytes:
         try:
             return self._cipher.decrypt(nonce, os.pread(self._file, size, at), None)
         except InvalidTag:
-            raise Damaged("a part of the file is not what was stored") from None
+            raise Damaged(_CHANGED) from None
 
 
 class Unsealed(io.RawIOBase):
@@ -134,6 +145,7 @@ class Unsealed(io.RawIOBase):
         super().__init__()
         self._sealed, self._at = sealed, 0
         self._number, self._chunk = -1, memoryview(b"")
+        self._scratch = bytearray(sealed.chunk_bytes + TAG_BYTES)
 
     def readable(self) -> bool:
         """Say yes."""
@@ -175,10 +187,19 @@ class Unsealed(io.RawIOBase):
         return self.read()
 
     def readinto(self, buffer: Any, /) -> int:
-        """Fill a buffer; return how many bytes were put into it."""
-        part = self.read(len(buffer))
-        buffer[: len(part)] = part
-        return len(part)
+        """Fill a buffer; return how many bytes were put into it. Whole chunks go straight there."""
+        view, filled, step = memoryview(buffer).cast("B"), 0, self._sealed.chunk_bytes
+        while filled < len(view) and self._at < self._sealed.size_bytes:
+            left = min(len(view) - filled, self._sealed.size_bytes - self._at)
+            if left >= step and self._at % step == 0:
+                self._sealed.chunk_into(self._at // step, view[filled : filled + step], self._scratch)
+                self._at += step
+                filled += step
+            else:
+                part = self.read(min(left, step - self._at % step))
+                view[filled : filled + len(part)] = part
+                filled += len(part)
+        return filled
 
 
 def _cipher(key: Key, header: bytes) -> AESGCM:

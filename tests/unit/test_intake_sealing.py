@@ -68,6 +68,8 @@ def test_it_is_read_forwards_and_backwards_like_any_file(size: int, steps: list[
                 continue
             assert one.seek(offset, whence) == other.seek(offset, whence)
             assert one.read(length) == other.read(length)
+            into, also = bytearray(max(length, 0)), bytearray(max(length, 0))
+            assert one.readinto(into) == other.readinto(also) and into == also
             assert one.tell() == other.tell()
         one.seek(0)
         assert io.BufferedReader(one).readlines() == io.BytesIO(content).readlines()
@@ -79,6 +81,8 @@ def test_no_bit_can_be_changed(size: int, at: int, bit: int) -> None:
     whole[at % len(whole)] ^= 1 << bit
     with pytest.raises((Damaged, KeyMissing)):
         opened(bytes(whole))
+    with pytest.raises((Damaged, KeyMissing)), file_of(bytes(whole)) as file:
+        Sealed(file, KEYS).open().readinto(bytearray(size))
 
 
 @given(size=SIZES, kept=st.integers(0))
