@@ -1,7 +1,8 @@
 """The bytes of one member of a file, opened anew for every pass over them.
 
 A place says where the member stands, by numbers from 1 and never by name, which may be a child's: nothing for the file
-itself, `entry` in an archive, `sheet` in a workbook (which may itself be an entry).
+itself, `entry` in an archive, `sheet` in a workbook (which may itself be an entry), `beside` for the entry
+that tells of that entry.
 """
 
 from __future__ import annotations

@@ -208,6 +208,17 @@ def mark_loaded(cursor: Cursor, delivery_id: int, loaded: int, dead: int, nil_si
     add_event(cursor, delivery_id, "received", "loaded")
 
 
+def note_told(
+    cursor: Cursor, delivery_id: int, row_count: int | None, extract_as_of: datetime | None, version: str | None
+) -> None:
+    """Write down what the sender says of a delivery: its own count, as of when, by which version of the contract."""
+    cursor.execute(
+        "update intake.deliveries set sender_row_count = %s, extract_as_of = %s, sender_contract_version = %s"
+        " where delivery_id = %s",
+        (row_count, extract_as_of, version, delivery_id),
+    )
+
+
 def mark_dead(
     cursor: Cursor, file_id: int, delivery_id: int, reason_code: str, *, owner_role: str = OWNER_ROLE
 ) -> None:

@@ -20,14 +20,15 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
 from frontdoor.intake.content import File
+from frontdoor.intake.readers.sender_header import SIDECAR_ENDINGS
 from frontdoor.intake.reasons import Unreadable
 
 BLOCK_BYTES = 2**20
@@ -68,6 +69,8 @@ class Entry:
     size_bytes: int | None = None
     is_gz: bool = False
     refusal: str | None = None
+    # The entry that is called as if it told of this one.
+    beside: int | None = None
 
 
 @dataclass(frozen=True)
@@ -101,10 +104,32 @@ def list_entries(file: IO[bytes]) -> Listing:
     if file.read(2) == GZ:
         return Listing((Entry(1, is_gz=True),))
     found = _listed(file)
-    entries = [entry for name, entry in found if not _is_passed_over(name)]
-    if not entries:
+    named = [(name.replace("\\", "/").casefold(), entry) for name, entry in found if not _is_passed_over(name)]
+    if not named:
         raise Unreadable("archive_empty")
+    beside = _told_of([name for name, _ in named])
+    entries = [
+        replace(entry, beside=named[beside[at]][1].number) if at in beside else entry
+        for at, (_, entry) in enumerate(named)
+    ]
     return Listing(tuple(entries), len(found) - len(entries))
+
+
+def _told_of(names: Sequence[str]) -> dict[int, int]:
+    """Position of a file -> that of the one entry which is called as if it told of it: its name, with or without its
+    ending, and ``.header.yaml``."""
+    beside: dict[int, int] = {}
+    for at, name in enumerate(names):
+        ending = next((each for each in SIDECAR_ENDINGS if name.endswith(each)), None)
+        if ending is None:
+            continue
+        stem = name.removesuffix(ending)
+        files = [one for one, other in enumerate(names) if one != at and other == stem] or [
+            one for one, other in enumerate(names) if one != at and other.rpartition(".")[0] == stem
+        ]
+        if len(files) == 1:
+            beside.setdefault(files[0], at)
+    return beside
 
 
 def measure(file: File, entry: Entry, spent: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from frontdoor.intake import beside
 from frontdoor.intake.content import Content, File
 from frontdoor.intake.contents import archives, probe, workbook
 from frontdoor.intake.contents.member import Member
@@ -32,10 +33,15 @@ def _kind_of(content: Content) -> str | None:
 def _entries_of(file: File, form: str | None) -> list[Member]:
     with file.open("rb", 0) as opened:
         entries = archives.list_entries(opened).entries
+    # An entry that is called as if it told of another, and holds anything else, is a file like all others.
+    telling = {each.beside for each in entries if each.beside and beside.is_told_in(file, each.beside)}
     members: list[Member] = []
     spent, bombs = 0, 0
     for entry in entries:
-        content = Content(file, {"entry": entry.number})
+        if entry.number in telling:
+            continue
+        told_in = {"beside": entry.beside} if entry.beside in telling else {}
+        content = Content(file, {"entry": entry.number, **told_in})
         try:
             size = archives.measure(file, entry, spent)
             spent += size
