@@ -7,7 +7,6 @@ nobody could tell whether it is still to come.
 
 from __future__ import annotations
 
-
 from frontdoor.intake.content import Content, File
 from frontdoor.intake.readers.sender_header import LONGEST_SIDECAR, Told, of_sidecar
 from frontdoor.intake.reasons import Unreadable
