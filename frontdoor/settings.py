@@ -15,6 +15,7 @@ PREFIX = "FRONTDOOR_"
 LOG_FORMATS = ("text", "json")
 METRICS_SCHEMES = ("statsd", "otlp+http", "otlp+https", "file")
 LINEAGE_SCHEMES = ("http", "https", "file")
+LOCAL = "file://"
 
 
 class SettingsError(ValueError):
@@ -27,8 +28,13 @@ class Settings:
 
     home: Path
     landing: Path
+    # Of an object store that files also come from; those are brought into the folder of that name when they are taken.
+    landing_url: str | None
     mail_dir: Path
     archive: Path
+    # Of an object store, where the folder of that name is not meant: s3://bucket/prefix, abfs://container/prefix.
+    archive_url: str | None
+    archive_key: Path
     receipts: Path
     database_url: str | None
     airflow_database_url: str | None
@@ -51,9 +57,12 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     home = _path(source, "HOME") or Path(".frontdoor").absolute()
     return Settings(
         home=home,
-        landing=_path(source, "LANDING") or home / "landing",
+        landing=_folder(source, "LANDING") or home / "landing",
+        landing_url=_url(source, "LANDING"),
         mail_dir=_path(source, "MAIL_DIR") or home / "mail",
-        archive=home / "archive",
+        archive=_folder(source, "ARCHIVE") or home / "archive",
+        archive_url=_url(source, "ARCHIVE"),
+        archive_key=_path(source, "ARCHIVE_KEY_FILE") or home / "secrets" / "archive_key",
         receipts=_path(source, "RECEIPTS") or home / "receipts",
         database_url=_text(source, "DATABASE_URL"),
         airflow_database_url=_text(source, "AIRFLOW_DATABASE_URL"),
@@ -86,8 +95,10 @@ def as_environment(settings: Settings) -> dict[str, str]:
     """The variables from which a child process reads these same settings (only those that are set)."""
     values = {
         "HOME": settings.home,
-        "LANDING": settings.landing,
+        "LANDING": settings.landing_url or settings.landing,
         "MAIL_DIR": settings.mail_dir,
+        "ARCHIVE": settings.archive_url or settings.archive,
+        "ARCHIVE_KEY_FILE": settings.archive_key,
         "RECEIPTS": settings.receipts,
         "DATABASE_URL": settings.database_url,
         "AIRFLOW_DATABASE_URL": settings.airflow_database_url,
@@ -116,6 +127,18 @@ def _text(source: Mapping[str, str], name: str) -> str | None:
 def _path(source: Mapping[str, str], name: str) -> Path | None:
     text = _text(source, name)
     return Path(text).expanduser().absolute() if text else None
+
+
+def _url(source: Mapping[str, str], name: str) -> str | None:
+    text = _text(source, name)
+    return text.rstrip("/") if text and "://" in text and not text.startswith(LOCAL) else None
+
+
+def _folder(source: Mapping[str, str], name: str) -> Path | None:
+    if _url(source, name) is not None:
+        return None
+    text = _text(source, name)
+    return Path(text.removeprefix(LOCAL)).expanduser().absolute() if text else None
 
 
 def _seconds(source: Mapping[str, str], name: str, default: float) -> float:

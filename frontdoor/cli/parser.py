@@ -6,6 +6,7 @@ import argparse
 
 from frontdoor.cli import (
     answering,
+    archiving,
     checking,
     contracts,
     databases,
@@ -45,6 +46,7 @@ GROUPS = (
     starting,
     contracts,
     labels,
+    archiving,
     kit,
     simulating,
     databases,

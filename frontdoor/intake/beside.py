@@ -7,9 +7,7 @@ nobody could tell whether it is still to come.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from frontdoor.intake.content import Content
+from frontdoor.intake.content import Content, File
 from frontdoor.intake.readers.sender_header import LONGEST_SIDECAR, Told, of_sidecar
 from frontdoor.intake.reasons import Unreadable
 
@@ -19,17 +17,17 @@ def told_of(content: Content) -> Told:
     number = content.place.get("beside")
     if number and "sheet" in content.place:
         return Told(is_unclear=True)
-    return (_told_in(content.path, number) if number else None) or Told()
+    return (_told_in(content.file, number) if number else None) or Told()
 
 
-def is_told_in(path: Path, number: int) -> bool:
+def is_told_in(within: File, number: int) -> bool:
     """Tell whether an entry of an archive says something of another and nothing else."""
-    return _told_in(path, number) is not None
+    return _told_in(within, number) is not None
 
 
-def _told_in(path: Path, number: int) -> Told | None:
+def _told_in(within: File, number: int) -> Told | None:
     try:
-        with Content(path, {"entry": number}).open() as file:
+        with Content(within, {"entry": number}).open() as file:
             return of_sidecar(file.read(LONGEST_SIDECAR + 1))
     except Unreadable:
         return None

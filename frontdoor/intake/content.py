@@ -9,17 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, cast
+from typing import IO, Literal, Protocol, cast
 
 Place = Mapping[str, int]
 
 
+class File(Protocol):
+    """What can be opened again and again: an archived file (`archive.Archived`), or a path."""
+
+    def open(self, mode: Literal["rb"], buffering: Literal[0]) -> IO[bytes]:
+        """Open the bytes for reading from the beginning."""
+
+    def __hash__(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class Content:
-    """A member's bytes: of an archived file, at a place in it."""
+    """A member's bytes: of a file, at a place in it."""
 
-    path: Path
+    file: File
     place: Place = field(default_factory=dict)
 
     def open(self) -> IO[bytes]:
@@ -30,5 +38,5 @@ class Content:
         if "entry" in self.place:
             from frontdoor.intake.contents import archives  # which looks into what this opens
 
-            return cast(IO[bytes], archives.open_entry(self.path, self.place["entry"]))
-        return self.path.open("rb", buffering=0)
+            return cast(IO[bytes], archives.open_entry(self.file, self.place["entry"]))
+        return self.file.open("rb", 0)

@@ -23,7 +23,7 @@ from psycopg2.extensions import cursor as Cursor
 from frontdoor import clock, database
 from frontdoor.contract import House
 from frontdoor.intake import archive, beside, duplicate, ledger, members
-from frontdoor.intake.content import Content, Place
+from frontdoor.intake.content import Content, File, Place
 from frontdoor.intake.readers import forms
 from frontdoor.intake.readers.delimited import DelimitedReader
 from frontdoor.intake.readers.json_records import JsonReader
@@ -59,6 +59,7 @@ class _Delivery:
     status: str
     received_at: datetime
     sha256: str
+    stored_name: str
     place: Place
 
 
@@ -80,10 +81,17 @@ def load(connection: Connection, settings: Settings, house: House, delivery_id: 
             return "duplicate"
         cursor.execute("select raw.ensure_partition(%s, %s)", (delivery.feed, delivery.received_at))
         try:
-            reader = _copy(cursor, settings, house, delivery)
-        except Unreadable as refusal:
-            ledger.mark_dead(cursor, delivery.file_id, delivery_id, refusal.code)
-            _note_told(cursor, house, delivery, beside.told_of(_content(settings, delivery)))
+            with archive.opened(settings, delivery.stored_name) as kept:
+                try:
+                    reader = _copy(cursor, kept, house, delivery)
+                except Unreadable as refusal:
+                    ledger.mark_dead(cursor, delivery.file_id, delivery_id, refusal.code)
+                    _note_told(cursor, house, delivery, beside.told_of(Content(kept, delivery.place)))
+                    return "dead_letter"
+        except (archive.Damaged, archive.KeyMissing) as closed:
+            # Waiting would hold the deliveries behind it; a person is told, and the file can be sent again.
+            log.error("delivery %s: its archived bytes do not open: %s", delivery_id, closed)
+            ledger.mark_dead(cursor, delivery.file_id, delivery_id, "copy_closed", owner_role=ledger.ENGINEER_ROLE)
             return "dead_letter"
         with closing(reader.tally) as tally:
             # What could not be read was sent all the same.
@@ -124,7 +132,7 @@ def _find(cursor: Cursor, delivery_id: int) -> _Delivery | None:
             deliveries.delivery_id, deliveries.file_id, deliveries.member_no,
             coalesce(members.member_name, ''), deliveries.agency_code,
             deliveries.source, deliveries.feed, deliveries.contract_version, deliveries.status,
-            deliveries.received_at, files.sha256_stored, coalesce(members.place, '{}')
+            deliveries.received_at, files.sha256_received, files.stored_name, coalesce(members.place, '{}')
         from intake.deliveries
         inner join intake.files on deliveries.file_id = files.file_id
         left join intake.members
@@ -148,8 +156,8 @@ def _is_untouched(cursor: Cursor, delivery: _Delivery) -> bool:
     return bool(row and row[0])
 
 
-def _copy(cursor: Cursor, settings: Settings, house: House, delivery: _Delivery) -> Reader:
-    reader = _reader(settings, house, delivery)
+def _copy(cursor: Cursor, kept: File, house: House, delivery: _Delivery) -> Reader:
+    reader = _reader(kept, house, delivery)
     blocks = _Blocks(reader.rows())
     cursor.execute("savepoint copy_rows")
     try:
@@ -164,18 +172,14 @@ def _copy(cursor: Cursor, settings: Settings, house: House, delivery: _Delivery)
         if blocks.failure is not None:
             raise blocks.failure from None
         log.error("delivery %s goes in portions: %s", delivery.delivery_id, database.safe_error(error))
-        reader = _reader(settings, house, delivery)
+        reader = _reader(kept, house, delivery)
         _copy_in_portions(cursor, delivery.feed, reader)
     cursor.execute("release savepoint copy_rows")
     return reader
 
 
-def _content(settings: Settings, delivery: _Delivery) -> Content:
-    return Content(archive.path_of(settings.archive, delivery.sha256), delivery.place)
-
-
-def _reader(settings: Settings, house: House, delivery: _Delivery) -> Reader:
-    content = _content(settings, delivery)
+def _reader(kept: File, house: House, delivery: _Delivery) -> Reader:
+    content = Content(kept, delivery.place)
     reader = _reader_of(content, house, delivery)
     told = beside.told_of(content)
     reader.tally.told.note_more(told)

@@ -66,9 +66,10 @@ def _folders(settings: Settings) -> Iterator[Check]:
     folders = {
         "home": settings.home,
         "landing": settings.landing,
-        "archive": settings.archive,
         "receipts": settings.receipts,
     }
+    if settings.archive_url is None:
+        folders["archive"] = settings.archive
     if settings.smtp_url is None:
         folders["mail"] = settings.mail_dir
     closed = [f"{name} ({folder})" for name, folder in folders.items() if not _is_writable(folder)]

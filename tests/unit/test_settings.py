@@ -39,6 +39,25 @@ def test_settings_handed_to_a_child_are_the_same_settings(tmp_path: Path) -> Non
     assert setting.load(setting.as_environment(given)) == given
 
 
+def test_archive_and_landing_zone_may_be_folders_or_addresses(tmp_path: Path) -> None:
+    given = setting.load(
+        {
+            "FRONTDOOR_HOME": str(tmp_path),
+            "FRONTDOOR_ARCHIVE": "s3://bucket/archive/",
+            "FRONTDOOR_LANDING": "abfs://container/landing",
+            "FRONTDOOR_ARCHIVE_KEY_FILE": str(tmp_path / "key"),
+        }
+    )
+    assert (given.archive_url, given.landing_url) == ("s3://bucket/archive", "abfs://container/landing")
+    assert given.landing == tmp_path / "landing", "where what comes from the store is brought"
+    assert given.archive_key == tmp_path / "key"
+    assert setting.load(setting.as_environment(given)) == given
+    for text in (str(tmp_path / "kept"), f"file://{tmp_path}/kept"):
+        local = setting.load({"FRONTDOOR_HOME": str(tmp_path), "FRONTDOOR_ARCHIVE": text, "FRONTDOOR_LANDING": text})
+        assert (local.archive, local.archive_url) == (tmp_path / "kept", None)
+        assert (local.landing, local.landing_url) == (tmp_path / "kept", None)
+
+
 def test_relative_home_becomes_absolute() -> None:
     assert setting.load({"FRONTDOOR_HOME": "x"}).home == Path("x").absolute()
 
