@@ -6,7 +6,7 @@ a URL, an environment or a command line can print a secret.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,8 @@ from frontdoor.settings import Settings
 
 DATABASE_FILE = "database.json"
 PASSFILE = "pgpass"
-BI_READER = "bi_reader"
+OWNER, BI_READER = "frontdoor", "bi_reader"
+IN_ADDRESS = {"user", "password", "host", "port", "dbname"}
 # SQLSTATE classes that no record can cause: connection, rollback by conflict, resources, locks, shutdown.
 AWAY = ("08", "40", "53", "55", "57")
 
@@ -44,15 +45,7 @@ class Server:
 def locate(settings: Settings) -> Server:
     """The database that the settings mean. Raises `DatabaseUnavailable` when none was ever started in this home."""
     if settings.database_url:
-        parts = _url_parts(settings.database_url)
-        return Server(
-            host=parts.get("host", "localhost"),
-            port=int(parts.get("port", 5432)),
-            name=parts.get("dbname", "frontdoor"),
-            owner=parts.get("user", "frontdoor"),
-            bi_reader=BI_READER,
-            passfile=Path(parts.get("passfile", settings.home / PASSFILE)),
-        )
+        return server_of(address(settings), settings.home / PASSFILE)
     path = settings.home / DATABASE_FILE
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -65,6 +58,51 @@ def locate(settings: Settings) -> Server:
         owner=found["users"]["owner"],
         bi_reader=found["users"]["bi_reader"],
         passfile=Path(found["passfile"]),
+    )
+
+
+def address(settings: Settings) -> dict[str, str]:
+    """libpq's parameters for the database that the settings mean. Raises `DatabaseUnavailable` as `locate` does."""
+    if settings.database_url:
+        return address_of(settings.database_url, "FRONTDOOR_DATABASE_URL", OWNER, settings.home / PASSFILE)
+    server = locate(settings)
+    return {
+        "host": server.host,
+        "port": str(server.port),
+        "dbname": server.name,
+        "user": server.owner,
+        "passfile": str(server.passfile),
+    }
+
+
+def address_of(url: str, setting: str, role: str, passfile: Path) -> dict[str, str]:
+    """libpq's parameters that a URL names, encryption and all; what it leaves out is the role's, on this machine.
+
+    The passfile is left to libpq where the URL carries a password, or where no file stands. `setting` names the URL
+    when it cannot be read. Raises `DatabaseUnavailable`.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.split("+")[0] not in {"postgresql", "postgres"}:
+        raise DatabaseUnavailable(f"{setting} must look like postgresql://user@host:port/name")
+    try:
+        given = dict(parse_dsn(f"postgresql://{rest}"))
+    except psycopg2.ProgrammingError:
+        raise DatabaseUnavailable(f"{setting} cannot be read as a Postgres address") from None
+    parts = {"host": "localhost", "port": "5432", "dbname": role, "user": role, **given}
+    if "password" not in parts and "passfile" not in parts and passfile.exists():
+        parts["passfile"] = str(passfile)
+    return parts
+
+
+def server_of(parts: Mapping[str, str], passfile: Path) -> Server:
+    """The same as a `Server`."""
+    return Server(
+        host=parts["host"],
+        port=int(parts["port"]),
+        name=parts["dbname"],
+        owner=parts["user"],
+        bi_reader=BI_READER,
+        passfile=Path(parts.get("passfile", passfile)),
     )
 
 
@@ -84,26 +122,39 @@ def connect(settings: Settings, *, application_name: str = "frontdoor") -> conne
 
     Raises `DatabaseUnavailable` when there is no server, or when time is pinned but the database is no simulation.
     """
-    try:
-        opened = psycopg2.connect(
-            _dsn(settings), application_name=application_name, options="-c TimeZone=UTC", connect_timeout=10
-        )
-    except psycopg2.OperationalError as error:
-        # The driver's text names host, port and role, and never a value of a record.
-        raise DatabaseUnavailable(f"The database does not answer: {' '.join(str(error).split())}") from None
+    opened = connect_to(address(settings), application_name)
     if settings.now is not None:
         _refuse_pinned_time_outside_simulation(opened)
     return opened
 
 
+def connect_to(parts: Mapping[str, str], application_name: str) -> connection:
+    """A connection to that address, autocommit off, session in UTC. Raises `DatabaseUnavailable`."""
+    ours = {"application_name": application_name, "options": "-c TimeZone=UTC", "connect_timeout": "10"}
+    try:
+        return psycopg2.connect(make_dsn(**{**parts, **ours}))
+    except psycopg2.OperationalError as error:
+        # The driver's text names host, port and role, and never a value of a record.
+        raise DatabaseUnavailable(f"The database does not answer: {' '.join(str(error).split())}") from None
+
+
 def sqlalchemy_url(settings: Settings) -> str:
-    """The same connection for tools that want a URL; always `postgresql+psycopg2://`, always with a host."""
-    parts = parse_dsn(_dsn(settings))
-    user, password = quote(parts.get("user", ""), safe=""), parts.get("password")
+    """The same connection for tools that want a URL; always `postgresql+psycopg2://`."""
+    parts = address(settings)
+    return url_for("psycopg2", parts, {k: v for k, v in parts.items() if k not in IN_ADDRESS})
+
+
+def url_for(driver: str, parts: Mapping[str, str], query: Mapping[str, str]) -> str:
+    """A URL for SQLAlchemy: role, host, port and name of `parts`, and whatever that driver takes as a query."""
+    user, password = quote(parts["user"], safe=""), parts.get("password")
     login = f"{user}:{quote(password, safe='')}" if password else user
-    address = f"{parts.get('host', 'localhost')}:{parts.get('port', '5432')}/{quote(parts.get('dbname', ''))}"
-    query = {k: v for k, v in parts.items() if k not in {"user", "password", "host", "port", "dbname"}}
-    return f"postgresql+psycopg2://{login}@{address}" + (f"?{urlencode(query)}" if query else "")
+    host, port = parts["host"], parts["port"]
+    if "/" in host or "," in host:  # a folder of sockets, and several hosts, have no place where a URL has its host
+        where, query = "", {"host": host, "port": port, **query}
+    else:
+        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    said = f"?{urlencode(query)}" if query else ""
+    return f"postgresql+{driver}://{login}@{where}/{quote(parts['dbname'])}{said}"
 
 
 def is_away(error: BaseException) -> bool:
@@ -164,25 +215,6 @@ def _lock_statement(connection: connection, function: str, key: int) -> bool:
     if was_idle and not connection.autocommit:
         connection.commit()  # a lock must not leave a transaction open while its holder does something else
     return row is not None and row[0] is not False
-
-
-def _url_parts(url: str) -> dict[str, str]:
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme.split("+")[0] not in {"postgresql", "postgres"}:
-        raise DatabaseUnavailable("FRONTDOOR_DATABASE_URL must look like postgresql://user@host:port/name")
-    try:
-        return dict(parse_dsn(f"postgresql://{rest}"))
-    except psycopg2.ProgrammingError:
-        raise DatabaseUnavailable("FRONTDOOR_DATABASE_URL cannot be read as a Postgres address") from None
-
-
-def _dsn(settings: Settings) -> str:
-    server = locate(settings)
-    parts = _url_parts(settings.database_url) if settings.database_url else {}
-    address = {"host": server.host, "port": str(server.port), "dbname": server.name, "user": server.owner}
-    if "password" not in parts and (settings.database_url is None or server.passfile.exists()):
-        address["passfile"] = str(server.passfile)
-    return make_dsn(**{**parts, **address})
 
 
 def _refuse_pinned_time_outside_simulation(opened: connection) -> None:

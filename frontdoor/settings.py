@@ -19,7 +19,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """One platform: its folders, its database, how mail leaves it, and how patient it is (seconds)."""
+    """One platform: its folders, its databases, how mail leaves it, and how patient it is (seconds)."""
 
     home: Path
     landing: Path
@@ -27,6 +27,7 @@ class Settings:
     archive: Path
     receipts: Path
     database_url: str | None
+    airflow_database_url: str | None
     smtp_url: str | None
     smtp_password_file: Path | None
     contacts: Path | None
@@ -46,6 +47,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         archive=home / "archive",
         receipts=_path(source, "RECEIPTS") or home / "receipts",
         database_url=_text(source, "DATABASE_URL"),
+        airflow_database_url=_text(source, "AIRFLOW_DATABASE_URL"),
         smtp_url=_text(source, "SMTP_URL"),
         smtp_password_file=_path(source, "SMTP_PASSWORD_FILE"),
         contacts=_path(source, "CONTACTS"),
@@ -76,6 +78,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "MAIL_DIR": settings.mail_dir,
         "RECEIPTS": settings.receipts,
         "DATABASE_URL": settings.database_url,
+        "AIRFLOW_DATABASE_URL": settings.airflow_database_url,
         "SMTP_URL": settings.smtp_url,
         "SMTP_PASSWORD_FILE": settings.smtp_password_file,
         "CONTACTS": settings.contacts,

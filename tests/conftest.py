@@ -1,12 +1,14 @@
 """What tests share: settings of their own, and a real Postgres that starts when the first test asks for it.
 
-One embedded server serves the whole run; each test module gets a fresh database, copied from a migrated one.
+One embedded server serves the whole run; each test module gets a fresh database, copied from a migrated one. Modules
+that say `pytestmark = pytest.mark.on_both_servers` are run a second time, on Debian's Postgres 15 (tests/servers.py).
 """
 
 import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +19,14 @@ import pytest
 from frontdoor import database as connections
 from frontdoor import settings as setting
 from frontdoor.settings import Settings
+from tests import servers
 from tests.live import (  # noqa: F401  a fixture and hooks, which pytest finds by their standing here
     live,
     pytest_collection_modifyitems,
     pytest_runtest_teardown,
     pytest_xdist_make_scheduler,
 )
+from tests.servers import SharedServer
 
 MIGRATED = "frontdoor_migrated"
 # Each module's database has the same name, for dbt's parsed project holds it, and takes seconds to make.
@@ -61,54 +65,84 @@ def settings(tmp_path: Path) -> Settings:
     return make_settings(tmp_path / "home")
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Settings]:
-    """Settings of the home whose embedded server all tests share; its databases are the modules' own."""
-    from frontdoor.platform import postgres
+EMBEDDED, DEBIAN = "embedded", "postgres_15"
 
-    _end_servers_of_killed_runs()
-    own = psutil.Process()
-    home = Path(tempfile.mkdtemp(prefix=f"{HOME_PREFIX}{own.pid}-{int(own.create_time())}-"))
-    here = make_settings(home)
-    try:
-        postgres.start(here, durable=False, preferred_port=0)
-        _create_database(here, MIGRATED)
-        _migrate(_settings_of(here, MIGRATED, home / MIGRATED))
-        yield here
-    finally:
-        postgres.stop(here)
-        shutil.rmtree(home, ignore_errors=True)
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a developer run whatever he likes on the other server."""
+    parser.addoption("--postgres-15", action="store_true", help="run every test on Debian's Postgres 15 alone")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run modules that say `pytestmark = pytest.mark.on_both_servers` on either server, one after the other."""
+    if "shared_server" not in metafunc.fixturenames:
+        return
+    if metafunc.config.getoption("--postgres-15"):
+        metafunc.parametrize("shared_server", (DEBIAN,), indirect=True, scope="module")
+    elif metafunc.definition.get_closest_marker("on_both_servers"):
+        metafunc.parametrize("shared_server", (EMBEDDED, DEBIAN), indirect=True, scope="module")
+
+
+@pytest.fixture(scope="session")
+def embedded_server() -> Iterator[SharedServer]:
+    """The embedded server that all tests share; its databases are the modules' own."""
+    with _home_of_a_server() as here:
+        server = servers.start_embedded(here)
+        server.create_database(MIGRATED, "template1")
+        _migrate(_settings_of(server, MIGRATED, here.home / MIGRATED))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def debian_server() -> Iterator[SharedServer]:
+    """The same on Debian's Postgres 15, over verified TLS, in databases that compare texts as the British do."""
+    if not servers.DEBIAN_15.is_dir():
+        pytest.skip(servers.MISSING)
+    with _home_of_a_server() as here:
+        server = servers.start_debian(here)
+        with closing(server.administrator()) as administrator, administrator.cursor() as cursor:
+            cursor.execute(f"create database {MIGRATED}")  # made by hand, as the cluster has it
+        settings = _settings_of(server, MIGRATED, here.home / MIGRATED)
+        servers.create_roles(server, settings)
+        with closing(server.administrator()) as administrator, administrator.cursor() as cursor:
+            cursor.execute(f"alter database {MIGRATED} owner to {connections.OWNER}")
+        _migrate(settings)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shared_server(request: pytest.FixtureRequest) -> SharedServer:
+    """The embedded server; for modules that are marked so, Debian's as well."""
+    return request.getfixturevalue(f"{'debian' if getattr(request, 'param', EMBEDDED) == DEBIAN else 'embedded'}_server")
 
 
 @pytest.fixture(scope="module")
 def database(
-    server: Settings, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    shared_server: SharedServer, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Database]:
     """A fresh migrated database for this module, with a home, landing zone and mail folder of its own."""
+    shared_server.create_database(OWN, MIGRATED)
+    home = tmp_path_factory.mktemp(request.module.__name__.rsplit(".", 1)[-1])
+    yield Database(_settings_of(shared_server, OWN, home))
+    shared_server.drop_database(OWN)
+
+
+@contextmanager
+def _home_of_a_server() -> Iterator[Settings]:
     from frontdoor.platform import postgres
 
-    _create_database(server, OWN, template=MIGRATED)
-    yield Database(_settings_of(server, OWN, tmp_path_factory.mktemp(request.module.__name__.rsplit(".", 1)[-1])))
-    administrator = postgres.superuser_connection(server)
-    with administrator.cursor() as cursor:
-        cursor.execute(f'drop database "{OWN}" with (force)')
-    administrator.close()
+    _end_servers_of_killed_runs()
+    own = psutil.Process()
+    here = make_settings(Path(tempfile.mkdtemp(prefix=f"{HOME_PREFIX}{own.pid}-{int(own.create_time())}-")))
+    try:
+        yield here
+    finally:
+        postgres.stop(here)
+        shutil.rmtree(here.home, ignore_errors=True)
 
 
-def _create_database(server: Settings, name: str, template: str = "template1") -> None:
-    from frontdoor.platform import postgres
-
-    administrator = postgres.superuser_connection(server)
-    with administrator.cursor() as cursor:
-        readers = (connections.BI_READER,)
-        postgres.create_database(cursor, name, postgres.OWNER, template=template, readers=readers)
-    administrator.close()
-
-
-def _settings_of(server: Settings, name: str, home: Path) -> Settings:
-    found = connections.locate(server)
-    url = f"postgresql://{found.owner}@{found.host}:{found.port}/{name}?passfile={found.passfile}"
-    return make_settings(home, DATABASE_URL=url)
+def _settings_of(server: SharedServer, name: str, home: Path) -> Settings:
+    return make_settings(home, DATABASE_URL=server.url(name))
 
 
 def _migrate(settings: Settings) -> None:

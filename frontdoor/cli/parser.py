@@ -8,6 +8,7 @@ from frontdoor.cli import (
     answering,
     checking,
     contracts,
+    databases,
     delivering,
     demo,
     draining,
@@ -44,6 +45,7 @@ GROUPS = (
     labels,
     kit,
     simulating,
+    databases,
     running,
     demo,
 )

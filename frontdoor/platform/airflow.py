@@ -19,10 +19,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from frontdoor import settings as setting
-from frontdoor.platform import postgres, processes
+from frontdoor.platform import airflow_database, processes
 from frontdoor.platform.passfiles import write_secret
 from frontdoor.platform.ports import HOST
 from frontdoor.settings import Settings
@@ -62,7 +61,7 @@ def describe(settings: Settings) -> Airflow | None:
     return Airflow(f"http://{HOST}:{port}", port, settings.home / "secrets" / "airflow_admin.json")
 
 
-def configure(settings: Settings, port: int, database_port: int) -> Airflow:
+def configure(settings: Settings, port: int) -> Airflow:
     """Write airflow.cfg, the admin's password and the keys (the latter two only once)."""
     home = settings.home
     (home / "airflow").mkdir(mode=0o700, exist_ok=True)
@@ -74,7 +73,7 @@ def configure(settings: Settings, port: int, database_port: int) -> Airflow:
     if not passwords_file.exists():
         write_secret(passwords_file, json.dumps({ADMIN: secrets.token_urlsafe(12)}))
     written = configparser.ConfigParser(interpolation=None)
-    written.read_dict(_configuration(settings, port, database_port, json.loads(keys_file.read_text(encoding="utf-8"))))
+    written.read_dict(_configuration(settings, port, json.loads(keys_file.read_text(encoding="utf-8"))))
     text = io.StringIO("# Written by `frontdoor up` at each start: changes made here are lost.\n")
     text.seek(0, io.SEEK_END)
     written.write(text)
@@ -164,7 +163,7 @@ def is_ready(airflow: Airflow, since: datetime | None = None) -> bool:
 
 def _state_of_tables(settings: Settings) -> list[str]:
     """Airflow's version and its database's revision: when both are as after the last migration, there is none to do."""
-    with closing(postgres.airflow_connection(settings)) as opened, opened.cursor() as cursor:
+    with closing(airflow_database.connect(settings)) as opened, opened.cursor() as cursor:
         cursor.execute("select to_regclass('alembic_version') is not null")
         row = cursor.fetchone()
         if row is None or not row[0]:
@@ -173,12 +172,9 @@ def _state_of_tables(settings: Settings) -> list[str]:
         return [importlib.metadata.version("apache-airflow"), *(str(found[0]) for found in cursor.fetchall())]
 
 
-def _configuration(
-    settings: Settings, port: int, database_port: int, keys: dict[str, str]
-) -> dict[str, dict[str, str]]:
+def _configuration(settings: Settings, port: int, keys: dict[str, str]) -> dict[str, dict[str, str]]:
     home = settings.home
-    address = f"airflow@{HOST}:{database_port}/airflow?passfile={quote(str(home / 'secrets' / 'airflow.pgpass'))}"
-    address = address.replace("%", "%%")
+    by_psycopg2, by_asyncpg = (address.replace("%", "%%") for address in airflow_database.urls(settings))
     url = f"http://{HOST}:{port}"
     return {
         "core": {
@@ -198,8 +194,8 @@ def _configuration(
             "killed_task_cleanup_time": "5",
         },
         "database": {
-            "sql_alchemy_conn": f"postgresql+psycopg2://{address}",
-            "sql_alchemy_conn_async": f"postgresql+asyncpg://{address}",
+            "sql_alchemy_conn": by_psycopg2,
+            "sql_alchemy_conn_async": by_asyncpg,
         },
         "api": {"host": HOST, "port": str(port), "base_url": url, "workers": "1", "secret_key": keys["secret_key"]},
         "api_auth": {"jwt_secret": keys["jwt_secret"]},

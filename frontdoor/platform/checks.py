@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from packaging.requirements import Requirement
 
 from frontdoor import database
-from frontdoor.platform import airflow, postgres
+from frontdoor.platform import airflow, airflow_database
 from frontdoor.platform.airflow import REPOSITORY
 from frontdoor.settings import Settings
 from frontdoor.warehouse.schema import MIGRATIONS
@@ -201,7 +201,7 @@ def _is_writable(folder: Path) -> bool:
 
 
 def _unread_dag_files(settings: Settings) -> int:
-    opened = postgres.airflow_connection(settings)
+    opened = airflow_database.connect(settings)
     with closing(opened), opened.cursor() as cursor:
         cursor.execute("select count(*) from import_error")
         return int((cursor.fetchone() or (0,))[0])

@@ -182,31 +182,31 @@ def supervisor_pid(settings: Settings) -> int | None:
 
 def _make_ready_to_run(settings: Settings, with_airflow: bool, say: Say, held: list[Held]) -> Supervisor:
     processes.note(settings.home / "run", SUPERVISOR, os.getpid())
-    is_embedded = settings.database_url is None
     described: Airflow | None = None
-    own: Server | None = None
-    if is_embedded or with_airflow:  # Airflow's own tables live in the embedded server, also beside another warehouse
-        own = postgres.start(settings, say=say)
+    # Airflow's own tables live in the embedded server too, also beside another warehouse, unless a setting says where.
+    needs_own = settings.database_url is None or (with_airflow and settings.airflow_database_url is None)
+    if needs_own:
+        postgres.start(settings, say=say)
     with ThreadPoolExecutor(max_workers=1) as beside:
         prepared = beside.submit(prepare_to_run, settings)
-        if with_airflow and own is not None:
+        if with_airflow:
             before = airflow.describe(settings)
             wanted = before.port if before else airflow.PREFERRED_PORT
-            described = _configure(settings, wanted, own.port, say, held)
+            described = _configure(settings, wanted, say, held)
             airflow.migrate(settings, settings.home / "log" / "airflow-migrate.log")
         prepared.result()
 
     def move() -> Airflow:
-        assert own is not None and described is not None
-        return _configure(settings, described.port, own.port, say, held)
+        assert described is not None
+        return _configure(settings, described.port, say, held)
 
-    return Supervisor(settings, described, say, has_database=own is not None, move=move)
+    return Supervisor(settings, described, say, has_database=needs_own, move=move)
 
 
-def _configure(settings: Settings, wanted: int, database_port: int, say: Say, held: list[Held]) -> Airflow:
+def _configure(settings: Settings, wanted: int, say: Say, held: list[Held]) -> Airflow:
     port, reservation = ports.reserve_port(wanted, "Airflow's", say)
     held.append(reservation)
-    return airflow.configure(settings, port, database_port)
+    return airflow.configure(settings, port)
 
 
 def _is_ours(settings: Settings, described: Airflow) -> bool:

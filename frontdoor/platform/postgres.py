@@ -27,8 +27,10 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import database
-from frontdoor.database import DatabaseUnavailable, Server
+from frontdoor.database import OWNER, DatabaseUnavailable, Server
+from frontdoor.platform import airflow_database
 from frontdoor.platform import postgres_binaries as binaries
+from frontdoor.platform.airflow_database import ROLE as AIRFLOW
 from frontdoor.platform.passfiles import Login, read_passwords, write_passfile
 from frontdoor.platform.ports import HOST, choose_port
 from frontdoor.platform.postgres_options import options
@@ -36,8 +38,6 @@ from frontdoor.settings import Settings
 
 PREFERRED_PORT = 15432
 SUPERUSER = "postgres"
-OWNER = "frontdoor"
-AIRFLOW = "airflow"
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 
@@ -106,28 +106,13 @@ def running_pid(settings: Settings) -> int | None:
 
 def superuser_connection(settings: Settings, name: str = "postgres") -> Connection:
     """A connection as the server's administrator, autocommit on: for roles and databases, never for data."""
-    opened = _connection(settings, SUPERUSER, name, settings.home / "secrets" / "superuser.pgpass")
+    embedded = database.address(dataclasses.replace(settings, database_url=None))
+    passfile = settings.home / "secrets" / "superuser.pgpass"
+    opened = database.connect_to(
+        {**embedded, "dbname": name, "user": SUPERUSER, "passfile": str(passfile)}, "frontdoor platform"
+    )
     opened.autocommit = True
     return opened
-
-
-def airflow_connection(settings: Settings) -> Connection:
-    """A connection to Airflow's own tables, as their owner."""
-    return _connection(settings, AIRFLOW, AIRFLOW, settings.home / "secrets" / "airflow.pgpass")
-
-
-def _connection(settings: Settings, role: str, name: str, passfile: Path) -> Connection:
-    # The embedded server, also where the warehouse is another.
-    server = database.locate(dataclasses.replace(settings, database_url=None))
-    return psycopg2.connect(
-        host=server.host,
-        port=server.port,
-        dbname=name,
-        user=role,
-        passfile=str(passfile),
-        application_name="frontdoor platform",
-        connect_timeout=10,
-    )
 
 
 def _initialise(home: Path, data: Path, install: Path, account: binaries.Account | None, durable: bool) -> None:
@@ -215,7 +200,7 @@ def _wait_until_ready(child: subprocess.Popen[bytes], data: Path) -> bool:
 def _publish(home: Path, port: int) -> Server:
     """Make the roles and databases that are missing, and write down how to reach them."""
     administrator = home / "secrets" / "superuser.pgpass"
-    passfile, airflow_passfile = home / database.PASSFILE, home / "secrets" / "airflow.pgpass"
+    passfile, airflow_passfile = home / database.PASSFILE, airflow_database.passfile(home)
     known = read_passwords(passfile) | read_passwords(airflow_passfile)
     passwords = {role: known.get(role) or secrets.token_urlsafe(32) for role in (OWNER, database.BI_READER, AIRFLOW)}
     as_owner = [Login(HOST, str(port), role, passwords[role]) for role in (OWNER, database.BI_READER)]

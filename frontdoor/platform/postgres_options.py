@@ -12,9 +12,8 @@ from frontdoor.platform.ports import HOST
 
 MEBIBYTE = 1024 * 1024
 
-_QUIET = {
-    "log_destination": "stderr",
-    "logging_collector": "off",
+# Of a session; on a server that is not ours an administrator sets them for our role (`frontdoor database create`).
+QUIET_SESSION = {
     "log_min_messages": "log",  # in the order of this setting `log` ranks above `error`
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
@@ -23,8 +22,14 @@ _QUIET = {
     "log_statement": "none",
     "log_min_duration_statement": "-1",
     "log_min_duration_sample": "-1",
-    "log_autovacuum_min_duration": "-1",
     "log_lock_waits": "off",
+}
+
+_QUIET = {
+    **QUIET_SESSION,
+    "log_destination": "stderr",
+    "logging_collector": "off",
+    "log_autovacuum_min_duration": "-1",
     "log_line_prefix": "%m [%p] ",
     "log_timezone": "UTC",
     "lc_messages": "C",

@@ -114,7 +114,7 @@ def build(settings: Settings, *, even_if_nothing: bool = False, project: Path = 
     total = BuildResult()
     connection = database.connect(settings, application_name="frontdoor_build")
     try:
-        call = _Call(connection, dbt_for(settings, connection, project), even_if_nothing)
+        call = _Call(connection, dbt_for(settings, project), even_if_nothing)
         while True:
             with database.advisory_lock(connection, "warehouse", "build", wait=False) as is_ours:
                 if not is_ours:

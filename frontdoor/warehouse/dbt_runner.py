@@ -29,8 +29,6 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
-from psycopg2.extensions import connection as Connection
-
 from frontdoor import database
 from frontdoor.settings import Settings
 
@@ -43,6 +41,11 @@ THREADS = 4
 LOCK_PAUSES = (0.2, 1.0, 3.0)
 # Parts of Postgres's own messages, which are the same for any data; dbt keeps no SQLSTATE.
 PASSING_TROUBLE = ("lock timeout", "deadlock detected", "tuple concurrently", "could not obtain lock")
+# What an address may say beyond host, port, name and role: the profile has no place for it, libpq reads PGSSLMODE etc.
+BY_ENVIRONMENT = (
+    *("passfile", "password", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir", "hostaddr"),
+    *("ssl_min_protocol_version", "channel_binding", "require_auth", "gssencmode", "target_session_attrs"),
+)
 SESSION = "-c TimeZone=UTC -c lock_timeout=5s -c client_connection_check_interval=2s"
 
 _manifests: dict[tuple[Any, ...], Any] = {}
@@ -200,29 +203,19 @@ class Dbt:
                         os.environ[name] = value
 
 
-def dbt_for(settings: Settings, connection: Connection | None = None, project: Path = PROJECT) -> Dbt:
-    """dbt for the database of these settings, connecting as `connection` does where one is given."""
-    server = database.locate(settings)
+def dbt_for(settings: Settings, project: Path = PROJECT) -> Dbt:
+    """dbt for the database of these settings, connecting as everything else does."""
+    parts = database.address(settings)
     variables = {
-        "FRONTDOOR_DBT_HOST": server.host,
-        "FRONTDOOR_DBT_PORT": str(server.port),
-        "FRONTDOOR_DBT_NAME": server.name,
-        "FRONTDOOR_DBT_USER": server.owner,
-        "PGPASSFILE": str(server.passfile),
+        "FRONTDOOR_DBT_HOST": parts["host"],
+        "FRONTDOOR_DBT_PORT": parts["port"],
+        "FRONTDOOR_DBT_NAME": parts["dbname"],
+        "FRONTDOOR_DBT_USER": parts["user"],
         "PGOPTIONS": SESSION,
         "DO_NOT_TRACK": "1",
     }
-    if connection is not None:
-        if connection.info.password and not server.passfile.exists():
-            variables["PGPASSWORD"] = connection.info.password
-        encryption = {
-            "PGSSLMODE": "sslmode",
-            "PGSSLROOTCERT": "sslrootcert",
-            "PGSSLCERT": "sslcert",
-            "PGSSLKEY": "sslkey",
-        }
-        parameters = connection.info.dsn_parameters
-        variables |= {name: parameters[key] for name, key in encryption.items() if parameters.get(key)}
+    said = {name: value for name, value in parts.items() if name in BY_ENVIRONMENT}
+    variables |= {f"PG{name.replace('_', '').upper()}": value for name, value in said.items()}
     return Dbt(project=project, folder=settings.home / "dbt", variables=variables)
 
 

@@ -34,7 +34,7 @@ def marts(database: Database) -> Iterator[Marts]:
         patch.setattr(builds, "_test", lambda call: warehouse.BuildResult())
         yield Marts(database.settings, connection, house)
     records.build(database.settings)
-    dbt = builds.dbt_for(database.settings, connection)
+    dbt = builds.dbt_for(database.settings)
     failed = dbt.run_tests(dbt.test_names()).failed
     connection.close()
     assert not failed, f"run `dbt test` in dbt_project to see what {sorted(failed)} say"

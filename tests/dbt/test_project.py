@@ -19,7 +19,7 @@ WALL_CLOCK = re.compile(
 @pytest.fixture(scope="module")
 def dbt(marts: Marts) -> Dbt:
     records.build(marts.settings)
-    return dbt_for(marts.settings, marts.connection, PROJECT)
+    return dbt_for(marts.settings, PROJECT)
 
 
 @pytest.fixture(scope="module")

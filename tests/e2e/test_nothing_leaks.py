@@ -19,7 +19,7 @@ import pytest
 
 from frontdoor import database
 from frontdoor.contract import load_house
-from frontdoor.platform import postgres
+from frontdoor.platform import airflow_database
 from frontdoor.settings import as_environment
 from tests.live import Live
 
@@ -200,7 +200,7 @@ def _files_of(live: Live, sink: str) -> Iterator[Path]:
 
 
 def test_airflow_metadata_holds_no_canary(live: Live, printed: str) -> None:
-    connection = postgres.airflow_connection(live.settings)
+    connection = airflow_database.connect(live.settings)
     looked_at = 0
     with connection, connection.cursor() as cursor:
         cursor.execute(

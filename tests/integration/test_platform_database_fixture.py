@@ -11,6 +11,8 @@ from frontdoor import clock
 from frontdoor import database as connections
 from frontdoor.database import DatabaseUnavailable, advisory_lock, connect, safe_error
 
+pytestmark = pytest.mark.on_both_servers
+
 
 def test_fresh_module_database_is_migrated_and_empty(database) -> None:
     with database.connect() as opened, opened.cursor() as cursor:
@@ -21,11 +23,11 @@ def test_fresh_module_database_is_migrated_and_empty(database) -> None:
     opened.close()
 
 
-def test_url_for_other_tools_reaches_the_same_database_without_a_password(database) -> None:
+def test_url_for_other_tools_reaches_the_same_database_without_a_password(shared_server, database) -> None:
     import sqlalchemy
 
     url = connections.sqlalchemy_url(database.settings)
-    assert url.startswith("postgresql+psycopg2://frontdoor@127.0.0.1:")
+    assert url.startswith(f"postgresql+psycopg2://frontdoor@{shared_server.address}/")
     engine = sqlalchemy.create_engine(url)
     with engine.connect() as opened:
         named = opened.execute(sqlalchemy.text("select current_database()")).scalar()

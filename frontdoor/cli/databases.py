@@ -1,0 +1,95 @@
+"""``frontdoor database``: a Postgres that exists, made ready by its administrator once and by us at each upgrade."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from frontdoor.cli.output import UsageMistake, emit, note, progress, say
+from frontdoor.cli.shared import add_json
+
+if TYPE_CHECKING:
+    from frontdoor.settings import Settings
+
+
+def add(commands: Any) -> None:
+    """Add ``database`` with ``create`` and ``migrate``."""
+    database = commands.add_parser("database", help="a Postgres of your own")
+    actions = database.add_subparsers(title="actions", dest="action", required=True, metavar="ACTION")
+    create = actions.add_parser("create", help="as its administrator: roles, databases and passfiles, where missing")
+    how = create.add_mutually_exclusive_group(required=True)
+    how.add_argument("--admin-url", metavar="URL", help="of the server's administrator, without a password")
+    how.add_argument("--print-sql", action="store_true", help="change nothing: the same for psql")
+    create.add_argument("--admin-password-file", type=Path, metavar="FILE", help="default: the passfile of URL or psql")
+    create.add_argument("--only", choices=("frontdoor", "airflow"), help="where the two lie on different servers")
+    create.add_argument("--new-passwords", action="store_true", help="where the passfiles of existing roles are lost")
+    add_json(create)
+    create.set_defaults(run=run_create)
+
+    migrate = actions.add_parser("migrate", help="bring schemas, reference rows and marts up to this version")
+    add_json(migrate)
+    migrate.set_defaults(run=run_migrate)
+
+
+def run_create(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Make what the settings want of a server, or print how."""
+    from frontdoor.platform import administration
+
+    if not settings.database_url and not settings.airflow_database_url:
+        raise UsageMistake("FRONTDOOR_DATABASE_URL says what to make: postgresql://frontdoor@HOST:5432/frontdoor")
+    if arguments.print_sql:
+        sql = administration.script(settings, arguments.only)
+        emit({"sql": sql}) if arguments.json else say(sql.rstrip())
+        return 0
+    done = administration.create(
+        settings,
+        _without_password(arguments.admin_url),
+        admin_password=_password(arguments.admin_password_file),
+        only=arguments.only,
+        new_passwords=arguments.new_passwords,
+        say=note,
+    )
+    if arguments.json:
+        emit({"done": done})
+        return 0
+    for purpose in done:
+        say(purpose)
+    say("Ready for: frontdoor database migrate")
+    return 0
+
+
+def run_migrate(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Prepare for today's contracts; a wrong declaration leaves the last whole ones in force, and is said."""
+    from frontdoor import database
+    from frontdoor.prepare import prepare_to_run
+
+    with progress("Making the database ready ..."):
+        prepare_to_run(settings)
+    server = database.locate(settings)
+    if arguments.json:
+        emit({"database": database.as_document(server)})
+    else:
+        say(f"Database {server.name} on {server.host}:{server.port} is ready.")
+    return 0
+
+
+def _without_password(url: str) -> str:
+    from urllib.parse import parse_qs, urlsplit
+
+    try:
+        parts = urlsplit(url)
+        if parts.password is None and "password" not in parse_qs(parts.query):
+            return url
+    except ValueError:
+        return url  # whoever reads it next says what it must look like
+    raise UsageMistake("--admin-url holds a password, which every process here can read: --admin-password-file")
+
+
+def _password(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        raise UsageMistake("--admin-password-file cannot be read") from None
