@@ -23,11 +23,13 @@ def add(commands: Any) -> None:
     how.add_argument("--print-sql", action="store_true", help="change nothing: the same for psql")
     create.add_argument("--admin-password-file", type=Path, metavar="FILE", help="default: the passfile of URL or psql")
     create.add_argument("--only", choices=("frontdoor", "airflow"), help="where the two lie on different servers")
+    create.add_argument("--wait", type=float, default=0.0, metavar="S", help="for a server that is still starting")
     create.add_argument("--new-passwords", action="store_true", help="where the passfiles of existing roles are lost")
     add_json(create)
     create.set_defaults(run=run_create)
 
     migrate = actions.add_parser("migrate", help="bring schemas, reference rows and marts up to this version")
+    migrate.add_argument("--wait", type=float, default=0.0, metavar="S", help="until there is a database of that name")
     add_json(migrate)
     migrate.set_defaults(run=run_migrate)
 
@@ -48,6 +50,7 @@ def run_create(arguments: argparse.Namespace, settings: Settings) -> int:
         admin_password=_password(arguments.admin_password_file),
         only=arguments.only,
         new_passwords=arguments.new_passwords,
+        wait_seconds=arguments.wait,
         say=note,
     )
     if arguments.json:
@@ -62,10 +65,14 @@ def run_create(arguments: argparse.Namespace, settings: Settings) -> int:
 def run_migrate(arguments: argparse.Namespace, settings: Settings) -> int:
     """Prepare for today's contracts; a wrong declaration leaves the last whole ones in force, and is said."""
     from frontdoor import database
+    from frontdoor.platform import serving
     from frontdoor.prepare import prepare_to_run
 
     with progress("Making the database ready ..."):
+        database.wait_for(settings, arguments.wait)
         prepare_to_run(settings)
+        if settings.airflow_database_url:
+            serving.make_ready(settings)
     server = database.locate(settings)
     if arguments.json:
         emit({"database": database.as_document(server)})

@@ -20,6 +20,7 @@ from frontdoor.cli import (
     receipts,
     reconciling,
     running,
+    serving,
     silence,
     simulating,
     starting,
@@ -47,6 +48,7 @@ GROUPS = (
     simulating,
     databases,
     running,
+    serving,
     demo,
 )
 
