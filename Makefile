@@ -1,8 +1,10 @@
 # Python 3.11 to 3.13 and make are all that must be there; everything else goes into .venv, from requirements.lock.
 #
 #   make setup     the environment alone                        PYTHON=... chooses the interpreter
+#   make stores    what object stores need besides
 #   make run       the platform and a demonstration             ONCE=1 exits when it has been shown
 #   make test      every test                                   TESTS=tests/unit for some of them
+#   make test-containers   docker/ built, run and hurt         root and podman (Debian's package)
 #   make check     style, types, layers, SQL, contracts, docs
 #   make matrix    the unit tests on every other Python from 3.11 to 3.13 that is here
 #   make bench     the measured bars of the README
@@ -12,12 +14,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The environment is made anew when the lock changes, and only then.
 MARKER := $(VENV)/.installed-$(shell cksum < requirements.lock | tr ' ' '-')
+STORES := $(VENV)/.stores-$(shell cksum < requirements-stores.lock | tr ' ' '-')
 CHOICES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python)
 PIP := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check --require-hashes --no-deps
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check matrix bench truth
+.PHONY: help setup stores run test test-containers check matrix bench truth
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -44,12 +47,23 @@ $(MARKER): requirements.lock
 	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/python" -P -m frontdoor "$$@"\n' > $(BIN)/frontdoor && chmod +x $(BIN)/frontdoor
 	@touch $@
 
+stores: setup $(STORES)
+
+$(STORES): requirements-stores.lock $(MARKER)
+	@UV_NATIVE_TLS=true $(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --no-deps -r requirements-stores.lock \
+		|| $(PIP) -r requirements-stores.lock
+	@touch $@
+
 run: setup
 	@exec $(BIN)/frontdoor demo $(if $(ONCE),--once)
 
 # Two at a time, a file each.
-test: setup
+test: setup stores
 	$(BIN)/python -m pytest --numprocesses 2 $(TESTS)
+
+# Alone, and one after the other: a whole stack is as much as two cores carry.
+test-containers: setup
+	$(BIN)/python -m pytest --containers --timeout 1800 tests/containers
 
 check: setup
 	$(BIN)/ruff check .
@@ -59,6 +73,8 @@ check: setup
 	$(BIN)/python -m tests.lint_sql
 	$(BIN)/python -m frontdoor.contract lint
 	$(BIN)/python -m frontdoor.docs --check
+	$(BIN)/hadolint docker/Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yaml
 
 matrix: setup
 	@ours="$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \

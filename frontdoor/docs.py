@@ -112,7 +112,8 @@ def reasons(house: House) -> str:
     from frontdoor.intake.reasons import SENTENCES
 
     return table(
-        ("reason", "what the person is told who rings the sender"), ((f"`{k}`", v) for k, v in SENTENCES.items())
+        ("reason", "what is said to whoever rings the sender, and to the sender in its receipt"),
+        ((f"`{k}`", v) for k, v in SENTENCES.items()),
     )
 
 

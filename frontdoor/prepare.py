@@ -49,12 +49,15 @@ def prepare(settings: Settings, *, with_marts: bool = True) -> None:
             quality.publish_questions(connection, house)
             _remember(connection, fingerprint)
             connection.commit()
-            is_built = _has_marts(connection)
+        if with_marts:
+            # Of two at once the second waits, and finds them made.
+            with database.advisory_lock(connection, "prepare", "marts", wait=True):
+                if not _has_marts(connection):
+                    # Empty marts rather than none: whoever asks before the first file is answered, and the first file
+                    # is not slow.
+                    warehouse.build(settings, even_if_nothing=True)
     finally:
         connection.close()
-    if with_marts and not is_built:
-        # Empty marts rather than none: whoever asks before the first file is answered, and the first file is not slow.
-        warehouse.build(settings, even_if_nothing=True)
     _keep(settings)
     for agency_feed in house.agency_feeds:
         (settings.landing / agency_feed.agency / agency_feed.source).mkdir(mode=0o750, parents=True, exist_ok=True)

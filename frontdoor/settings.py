@@ -11,6 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 PREFIX = "FRONTDOOR_"
+# The first is the default.
+LOG_FORMATS = ("text", "json")
+METRICS_SCHEMES = ("statsd", "otlp+http", "otlp+https", "file")
+LINEAGE_SCHEMES = ("http", "https", "file")
+LOCAL = "file://"
 
 
 class SettingsError(ValueError):
@@ -23,8 +28,13 @@ class Settings:
 
     home: Path
     landing: Path
+    # Of an object store that files also come from; those are brought into the folder of that name when they are taken.
+    landing_url: str | None
     mail_dir: Path
     archive: Path
+    # Of an object store, where the folder of that name is not meant: s3://bucket/prefix, abfs://container/prefix.
+    archive_url: str | None
+    archive_key: Path
     receipts: Path
     database_url: str | None
     airflow_database_url: str | None
@@ -39,6 +49,11 @@ class Settings:
     now: datetime | None
     settle_seconds: float
     sweep_seconds: float
+    # How our own logs are written: text or json.
+    log_format: str = "text"
+    # Where figures and lineage go: statsd://host:port, otlp+http(s)://..., file:...; http(s)://... . None: nowhere.
+    metrics: str | None = None
+    lineage: str | None = None
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -47,9 +62,12 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     home = _path(source, "HOME") or Path(".frontdoor").absolute()
     return Settings(
         home=home,
-        landing=_path(source, "LANDING") or home / "landing",
+        landing=_folder(source, "LANDING") or home / "landing",
+        landing_url=_url(source, "LANDING"),
         mail_dir=_path(source, "MAIL_DIR") or home / "mail",
-        archive=home / "archive",
+        archive=_folder(source, "ARCHIVE") or home / "archive",
+        archive_url=_url(source, "ARCHIVE"),
+        archive_key=_path(source, "ARCHIVE_KEY_FILE") or home / "secrets" / "archive_key",
         receipts=_path(source, "RECEIPTS") or home / "receipts",
         database_url=_text(source, "DATABASE_URL"),
         airflow_database_url=_text(source, "AIRFLOW_DATABASE_URL"),
@@ -64,6 +82,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         now=pinned_now(source),
         settle_seconds=_seconds(source, "SETTLE_SECONDS", 1.0),
         sweep_seconds=_seconds(source, "SWEEP_SECONDS", 60.0),
+        log_format=_one_of(source, "LOG_FORMAT", LOG_FORMATS),
+        metrics=_target(source, "METRICS", METRICS_SCHEMES),
+        lineage=_target(source, "LINEAGE", LINEAGE_SCHEMES),
     )
 
 
@@ -84,8 +105,10 @@ def as_environment(settings: Settings) -> dict[str, str]:
     """The variables from which a child process reads these same settings (only those that are set)."""
     values = {
         "HOME": settings.home,
-        "LANDING": settings.landing,
+        "LANDING": settings.landing_url or settings.landing,
         "MAIL_DIR": settings.mail_dir,
+        "ARCHIVE": settings.archive_url or settings.archive,
+        "ARCHIVE_KEY_FILE": settings.archive_key,
         "RECEIPTS": settings.receipts,
         "DATABASE_URL": settings.database_url,
         "AIRFLOW_DATABASE_URL": settings.airflow_database_url,
@@ -100,6 +123,9 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "NOW": settings.now.isoformat() if settings.now else None,
         "SETTLE_SECONDS": settings.settle_seconds,
         "SWEEP_SECONDS": settings.sweep_seconds,
+        "LOG_FORMAT": settings.log_format,
+        "METRICS": settings.metrics,
+        "LINEAGE": settings.lineage,
     }
     return {PREFIX + name: str(value) for name, value in values.items() if value is not None}
 
@@ -118,11 +144,16 @@ def _path(source: Mapping[str, str], name: str) -> Path | None:
     return Path(text).expanduser().absolute() if text else None
 
 
-def _one_of(source: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
-    text = _text(source, name) or allowed[0]
-    if text not in allowed:
-        raise SettingsError(f"{PREFIX}{name} must be {' or '.join(allowed)}")
-    return text
+def _url(source: Mapping[str, str], name: str) -> str | None:
+    text = _text(source, name)
+    return text.rstrip("/") if text and "://" in text and not text.startswith(LOCAL) else None
+
+
+def _folder(source: Mapping[str, str], name: str) -> Path | None:
+    if _url(source, name) is not None:
+        return None
+    text = _text(source, name)
+    return Path(text.removeprefix(LOCAL)).expanduser().absolute() if text else None
 
 
 def _seconds(source: Mapping[str, str], name: str, default: float) -> float:
@@ -136,3 +167,21 @@ def _seconds(source: Mapping[str, str], name: str, default: float) -> float:
     if not 0 <= seconds < float("inf"):
         raise SettingsError(f"{PREFIX}{name} must be a number of seconds, zero or more")
     return seconds
+
+
+def _one_of(source: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
+    text = (_text(source, name) or known[0]).lower()
+    if text not in known:
+        raise SettingsError(f"{PREFIX}{name} must be one of: {', '.join(known)}")
+    return text
+
+
+def _target(source: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:
+    """Return ``file:<absolute path>`` or the address as given; the message quotes nothing, for it may hold a key."""
+    text = _text(source, name)
+    if text is None:
+        return None
+    scheme, _, rest = text.partition(":")
+    if scheme not in schemes or not rest.strip("/"):
+        raise SettingsError(f"{PREFIX}{name} must be an address that begins with one of: {', '.join(schemes)}")
+    return f"file:{Path(rest).expanduser().absolute()}" if scheme == "file" else text

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from frontdoor import database
@@ -135,10 +136,14 @@ def report(settings: Settings, *, delivery_id: int | None = None, last: int = FI
 
 def pending(connection: Connection, settings: Settings) -> dict[str, int]:
     """Return how much waits for each step; ``landing`` counts files that nobody has taken."""
+    from frontdoor.intake import bucket
     from frontdoor.intake.watch import landed
 
     (counts,) = _rows(connection, _PENDING)
-    return {"landing": sum(1 for _ in landed(settings.landing)), **counts}
+    waiting = 0
+    with suppress(OSError):  # a store that is away: the doctor says so
+        waiting = len(bucket.waiting(settings))
+    return {"landing": waiting + sum(1 for _ in landed(settings.landing)), **counts}
 
 
 def silent_senders(settings: Settings) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ class Authority:
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
-        name = _name("An authority of tests")
+        name = _name(f"Authority {secrets.token_hex(8)} of tests")
         usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
         self._certificate = (
             _builder(name, name, self._key)

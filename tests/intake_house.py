@@ -12,6 +12,7 @@ from psycopg2.extensions import connection as Connection
 
 from frontdoor import intake
 from frontdoor.contract import Agency, AgencyFeed, Feed, House, Layout, Property
+from frontdoor.intake import archive
 from frontdoor.settings import Settings
 
 POLICE = ("notification_ref", "child_ref", "forename", "dob", "narrative", "grade")
@@ -108,13 +109,24 @@ class Place:
         self.connection.commit()
 
     def forget(self) -> None:
-        """Empty the ledger, the landing tables and the landing zone's lists."""
+        """Empty the archive, the ledger, the landing tables and the landing zone's lists."""
+        for name in list(archive.each(self.settings)):
+            archive.delete(self.settings, name)
         self.connection.rollback()
         self.do(
             "truncate intake.files, intake.members, intake.deliveries, intake.delivery_events, quality.findings,"
             " quality.dead_letters, alerts.messages, quality.check_results, warehouse.build_slices,"
             " raw.police, raw.referral, raw.police_read, raw.referral_read cascade"
         )
+
+    def archived(self, file_id: int | None = None) -> bytes:
+        """Return what the archive holds of a file, by default of the first."""
+        (name,) = self.one(
+            "select stored_name from intake.files where file_id = coalesce(%s, (select min(file_id) from intake.files))",
+            file_id,
+        )
+        with archive.opened(self.settings, name) as kept, kept.open() as file:
+            return file.read()
 
     def findings(self) -> list[tuple[Any, ...]]:
         """Return (record_no, rule_id) of all findings."""

@@ -99,7 +99,15 @@ _STOP = pytest.StashKey[Callable[[], None]]()
 def live(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Live]:
     """A platform for all tests of these folders; stopped, process by process, after the last of them."""
     home = tmp_path_factory.mktemp("live") / "home"
-    settings = settings_module.load({"FRONTDOOR_HOME": str(home), "FRONTDOOR_SWEEP_SECONDS": "30"})
+    settings = settings_module.load(
+        {
+            "FRONTDOOR_HOME": str(home),
+            "FRONTDOOR_SWEEP_SECONDS": "30",
+            "FRONTDOOR_LOG_FORMAT": "json",
+            "FRONTDOOR_METRICS": f"file:{home}/run/metrics.prom",
+            "FRONTDOOR_LINEAGE": f"file:{home}/run/lineage.jsonl",
+        }
+    )
     with ExitStack() as stack:
         running = stack.enter_context(platform.up(settings))
         request.config.stash[_STOP] = stack.close

@@ -47,8 +47,10 @@
             'q06_lag_minutes',
             'q06_low_grade',
             'q06_sufficiency',
+            'q06_unknown',
             'q12_effort',
             'q12_sufficiency',
+            'q12_unknown',
             'q16_visit_gap'
         ]
     }) }}

@@ -1,10 +1,19 @@
 {#-
     A score of sufficiency by agency, element and period, from what was counted by block; only the periods that the news touched. `counting`: an
-    expression over told.present_count, unknown_count, missing_count. What could not be judged stands beside the rate.
+    expression over told.present_count, unknown_count, missing_count; `of`: likewise, of how many; `beside`: what stands beside the rate because
+    it cannot be judged.
     `among`: which blocks are meant (macros/periods.sql); `bases`: as_known alone, where nothing may be improved afterwards; `element`: one
     alone, and then no split. A period in which nothing was told for the first time has a row of nothing, which also takes away what stood there.
 -#}
-{% macro sufficiency_rates(indicator_id, counting, among=none, bases=['as_known', 'as_corrected'], element=none) %}
+{% macro sufficiency_rates(
+    indicator_id,
+    counting,
+    among=none,
+    bases=['as_known', 'as_corrected'],
+    element=none,
+    of='told.present_count + told.unknown_count + told.missing_count',
+    beside='told.unjudged_count'
+) %}
 {{ block_periods(ref('fct_sufficiency'), has_bases=true, among=among) }},
 
 elements as (
@@ -56,8 +65,8 @@ scored as (
         told.basis,
         {{ "'all'" if element else "coalesce(told.element, 'all')" }} as element,
         sum({{ counting }})::bigint as numerator,
-        sum(told.present_count + told.unknown_count + told.missing_count)::bigint as denominator,
-        sum(told.unjudged_count)::bigint as unknown_count
+        sum({{ of }})::bigint as denominator,
+        sum({{ beside }})::bigint as unknown_count
     from told
     group by
         grouping sets (

@@ -25,10 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from frontdoor.cli.parser import build
 
     arguments = build().parse_args(argv)
-    start_log()
     wants_json = getattr(arguments, "json", False)
     try:
-        return int(arguments.run(arguments, settings.load()))
+        here = settings.load()
+        start_log(here.log_format)
+        return int(arguments.run(arguments, here))
     except (UsageMistake, settings.SettingsError) as error:
         fail(str(error), wants_json)
         return WRONG_USAGE

@@ -105,6 +105,11 @@ def run_diff(arguments: argparse.Namespace, settings: Settings) -> int:
         before, after = ([after, *(_proposed(house, arguments, path, to) for path in arguments.proposed)])[-2:]
     else:
         day = arguments.before or min(each["valid_from"] for each in after) - timedelta(days=1)
+        if arguments.before is None and not _is_agreed(house, arguments, day):
+            raise UsageMistake(
+                "this is the first version, and none came before it: diff wants a day (--from), another agency (--with)"
+                " or a file (--proposed)"
+            )
         before = _agreed(house, arguments.agency, arguments.feed, day)
     by_feed = {each["feed"]: each for each in before}
     pairs = [(by_feed[each["feed"]], each) for each in after if each["feed"] in by_feed]
@@ -136,6 +141,12 @@ def _agreed(house: House, agency: str, source: str, on: date) -> list[dict[str, 
     if not found:
         raise UsageMistake(f"nothing was agreed with {agency} about {source} for {on}")
     return found
+
+
+def _is_agreed(house: House, arguments: argparse.Namespace, on: date) -> bool:
+    from frontdoor.contract.agreement import agreements
+
+    return bool(agreements(house, arguments.agency, arguments.feed, on))
 
 
 def _proposed(house: House, arguments: argparse.Namespace, path: Path, on: date) -> list[dict[str, Any]]:

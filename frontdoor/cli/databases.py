@@ -36,12 +36,14 @@ def add(commands: Any) -> None:
 
 def run_create(arguments: argparse.Namespace, settings: Settings) -> int:
     """Make what the settings want of a server, or print how."""
-    from frontdoor.platform import administration
+    from frontdoor.platform import administration, server_plan
 
-    if not settings.database_url and not settings.airflow_database_url:
-        raise UsageMistake("FRONTDOOR_DATABASE_URL says what to make: postgresql://frontdoor@HOST:5432/frontdoor")
+    asked = {"frontdoor": settings.database_url, "airflow": settings.airflow_database_url}
+    if not any(url for name, url in asked.items() if arguments.only in (None, name)):
+        setting = "FRONTDOOR_AIRFLOW_DATABASE_URL" if arguments.only == "airflow" else "FRONTDOOR_DATABASE_URL"
+        raise UsageMistake(f"{setting} says what to make: postgresql://ROLE@HOST:5432/NAME")
     if arguments.print_sql:
-        sql = administration.script(settings, arguments.only)
+        sql = server_plan.script(settings, arguments.only)
         emit({"sql": sql}) if arguments.json else say(sql.rstrip())
         return 0
     done = administration.create(

@@ -100,6 +100,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def put(settings: Settings, file: Path, agency: str, source: str, *, ledger_mark: int | None, name: str = "") -> Landed:
     """Copy a file into its landing folder, under its own name or another: a dot-name, made durable, then one rename."""
+    if settings.landing_url is not None:
+        return _put_into_store(settings, file, agency, source, ledger_mark, name or file.name)
     folder = settings.landing / agency / source
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{uuid.uuid4().hex}.part"
@@ -124,6 +126,23 @@ def put(settings: Settings, file: Path, agency: str, source: str, *, ledger_mark
     # The ledger holds a name that is no text as a database can.
     as_text = os.fsencode(name).decode("utf-8", "replace")
     return Landed(agency, source, as_text, clock.now(), digest.hexdigest(), size, ledger_mark)
+
+
+def _put_into_store(
+    settings: Settings, file: Path, agency: str, source: str, ledger_mark: int | None, name: str
+) -> Landed:
+    from frontdoor.intake import bucket
+
+    try:
+        with file.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256")
+            size = content.tell()
+        name = bucket.put(settings, file, agency, source, name)
+    except OSError:
+        if not file.is_file():
+            raise UsageMistake("FILE is not there, or is not a file") from None
+        raise RuntimeError("the landing zone in the object store cannot be written: frontdoor doctor") from None
+    return Landed(agency, source, name, clock.now(), digest.hexdigest(), size, ledger_mark)
 
 
 def newest_file(connection: Connection) -> int:

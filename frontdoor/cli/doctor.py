@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from frontdoor import clock
-from frontdoor.platform.checks import Check
+from frontdoor.platform.check import Check
 from frontdoor.platform.checks import doctor as of_platform
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ def examine(settings: Settings) -> list[Check]:
         *of_platform(settings),
         _tried("contracts", _contracts),
         _tried("signatures", _signatures),
-        _tried("passfile", lambda: _passfile(settings)),
+        _tried("passfile", lambda: _passfiles(settings)),
         _tried("routing", lambda: _routing(settings)),
+        *([_tried("landing", lambda: _landing(settings))] if settings.landing_url else []),
         *_of_database(settings),
     ]
 
@@ -72,6 +73,16 @@ def _signatures() -> Check:
     return Check("signatures", False, f"{sentence} Then: frontdoor contract sign.")
 
 
+def _landing(settings: Settings) -> Check:
+    from frontdoor.intake import bucket
+
+    try:
+        count = len(bucket.waiting(settings))
+    except OSError as error:
+        return Check("landing", False, f"The landing zone in the object store cannot be listed: {error}.")
+    return Check("landing", True, f"The landing zone in the object store can be listed; {count} objects wait there.")
+
+
 def _routing(settings: Settings) -> Check:
     from frontdoor.alerts.channels import smtp
     from frontdoor.alerts.outbox import recipients
@@ -94,18 +105,23 @@ def _routing(settings: Settings) -> Check:
     return Check("routing", True, "Every role that messages go to is held by somebody.")
 
 
-def _passfile(settings: Settings) -> Check:
+def _passfiles(settings: Settings) -> Check:
     from frontdoor import database
+    from frontdoor.platform import airflow_database
 
     try:
-        path = database.locate(settings).passfile
+        paths = [database.locate(settings).passfile]
+        if settings.airflow_database_url:
+            paths.append(airflow_database.locate(settings).passfile)
     except database.DatabaseUnavailable as error:
         return Check("passfile", False, str(error))
-    if not path.exists():
+    there = [path for path in paths if path.exists()]
+    unsafe = [str(path) for path in there if path.stat().st_mode & 0o077]
+    if unsafe:  # libpq does not read such a file, and says so nowhere that anybody looks
+        return Check("passfile", False, f"Can be read by others, so it is not used: chmod 0600 {' '.join(unsafe)}")
+    if not there:
         return Check("passfile", settings.database_url is not None, "There is none; the database must do without.")
-    if path.stat().st_mode & 0o077:
-        return Check("passfile", False, f"{path} can be read by others: chmod 0600.")
-    return Check("passfile", True, f"{path} is for its owner alone.")
+    return Check("passfile", True, f"{' and '.join(map(str, there))}: for the owner alone.")
 
 
 def _of_database(settings: Settings) -> Iterator[Check]:
@@ -120,6 +136,58 @@ def _of_database(settings: Settings) -> Iterator[Check]:
         yield _tried("calendar", lambda: _calendar(connection))
         yield _tried("outbox", lambda: _outbox(connection))
         yield _tried("builds", lambda: _builds(connection))
+        yield _tried("archive", lambda: _archive(connection, settings))
+
+
+def _archive(connection: Connection, settings: Settings) -> Check:
+    """The key first: without it nothing archived can be read, and taking goes on all the same."""
+    from frontdoor.intake import archive, archive_keys
+
+    path, spare = settings.archive_key, archive_keys.spare_file(settings)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select key_id, count(distinct stored_name), (array_agg(stored_name order by file_id desc))[1]"
+            " from intake.files where stored_name is not null group by key_id"
+        )
+        sealed = {key_id: (count, name) for key_id, count, name in cursor}
+    here = archive_keys.opening(settings)
+    lost = {key_id: count for key_id, (count, _) in sealed.items() if key_id is not None and key_id not in here}
+    if lost:
+        said = ", ".join(f"{count} by key {key_id}" for key_id, count in sorted(lost.items()))
+        sentence = (
+            f"Archived files cannot be opened, for their key is not in {path}: {said}. Add it as a line of its own"
+        )
+        return Check("archive", False, f"{sentence}, then replay deliveries that became dead letters meanwhile.")
+    if sealed.keys() - {None} and not archive_keys.read(path):
+        sentence = f"There is no key in {path}, so files are sealed with {spare}: put the key back and keep both."
+        return Check("archive", False, sentence)
+    for each in (path, spare):
+        if each.exists() and each.stat().st_mode & 0o077:
+            return Check("archive", False, f"{each} can be read by others: chmod 0600.")
+    try:
+        archive.probe(settings)
+        for _, name in sealed.values():
+            with archive.opened(settings, name):
+                pass
+    except archive.Damaged as error:
+        return Check("archive", False, f"An archived file does not open: {error}. Bring back a copy of the archive.")
+    except OSError as error:
+        return Check("archive", False, f"The archive cannot be read: {error.strerror or error}.")
+    closed = _one(
+        connection,
+        "select count(*) from quality.dead_letters where reason_code = 'copy_closed' and resolved_at is null",
+    )
+    if closed:
+        sentence = f"{closed} deliveries were not loaded, for our copy did not open (frontdoor unread list): bring back"
+        return Check(
+            "archive", False, f"{sentence} key or copy, then frontdoor replay; or ask the sender for the file."
+        )
+    if None in sealed:
+        sentence = (
+            f"{sealed[None][0]} archived files are not encrypted, from before others were: frontdoor archive seal."
+        )
+        return Check("archive", False, sentence)
+    return Check("archive", True, "What is archived is encrypted, and its keys are here.")
 
 
 def _calendar(connection: Connection) -> Check:

@@ -31,12 +31,13 @@ def add(commands: Any) -> None:
 
 def run_ingest(arguments: argparse.Namespace, settings: Settings) -> int:
     """Drain everything once."""
-    from frontdoor import delivery
+    from frontdoor import delivery, monitoring
     from frontdoor.prepare import prepare_to_run
 
     with _a_database(settings), progress("working through everything that waits"):
         prepare_to_run(settings)
         done = delivery.ingest(settings)
+        monitoring.tell(settings)
     if arguments.json:
         emit(done)
     else:

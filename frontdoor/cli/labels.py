@@ -96,6 +96,7 @@ def run_map(arguments: argparse.Namespace, settings: Settings) -> int:
         raise UsageMistake("--label wants the text of a label")
     if arguments.to is not None:
         _refuse_code(arguments.code_list, arguments.to, on)
+    _refuse_spelling_of_a_code(arguments.code_list, arguments.label, on)
     files = []
     for agreed in found:
         path = agency_file(expectations_folder(), agreed)
@@ -138,6 +139,19 @@ def _refuse_code(code_list: str, code: str, on: date) -> None:
     known = reference.codes(code_list, on)
     if code not in known:
         raise UsageMistake(f"{code_list} has no such code on {on}; it has: {', '.join(known)}")
+
+
+def _refuse_spelling_of_a_code(code_list: str, label: str, on: date) -> None:
+    """A code means itself, in capitals too: who sends it has said so, and whoever doubts it asks the sender."""
+    from frontdoor import reference
+    from frontdoor.quality.reading import labels
+
+    spelled = [code for code in reference.codes(code_list, on) if labels.label(code) == labels.label(label)]
+    if spelled:
+        raise UsageMistake(
+            f"--label is the code {spelled[0]} of {code_list} itself, and is read as that; if the sender means"
+            " something else by it, agree on other words: frontdoor contract trial"
+        )
 
 
 def _replay(arguments: argparse.Namespace, settings: Settings, agency: str, source: str) -> int:

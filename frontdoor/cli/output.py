@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+
+# What goes to stderr is all of one shape, or a collector could not read it.
+_shape = {"log_format": "text"}
 
 
 class UsageMistake(Exception):
@@ -29,14 +31,18 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def note(text: str) -> None:
-    """Print one line to stderr, at once."""
+def note(text: str, level: str = "info") -> None:
+    """Print one line to stderr, at once; where logs are JSON, as one line of the log."""
+    if _shape["log_format"] == "json":
+        from frontdoor import clock, logbook
+
+        text = logbook.line(clock.now(), level, "frontdoor.cli", text)
     print(text, file=sys.stderr, flush=True)
 
 
 def fail(sentence: str, wants_json: bool) -> None:
     """Say why the command failed; with --json also as the one document."""
-    note(f"frontdoor: {sentence}")
+    note(f"frontdoor: {sentence}", "error")
     if wants_json:
         emit({"error": sentence})
 
@@ -46,16 +52,18 @@ def iso(instant: datetime | None) -> str | None:
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z") if instant else None
 
 
-def start_log() -> None:
-    """Send our own log to stderr; other libraries only when they warn."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("frontdoor").setLevel(logging.INFO)
+def start_log(log_format: str) -> None:
+    """Send our own log to stderr, as text or JSON; other libraries only when they warn."""
+    from frontdoor import logbook
+
+    logbook.start(log_format)
+    _shape["log_format"] = log_format
 
 
 @contextmanager
 def progress(what: str) -> Iterator[None]:
     """Show on a terminal that something is going on; elsewhere one plain line."""
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or _shape["log_format"] == "json":
         note(what)
         yield
         return

@@ -6,6 +6,7 @@ import argparse
 
 from frontdoor.cli import (
     answering,
+    archiving,
     checking,
     contracts,
     databases,
@@ -17,6 +18,7 @@ from frontdoor.cli import (
     kit,
     labels,
     looking,
+    metrics,
     receipts,
     reconciling,
     running,
@@ -33,6 +35,7 @@ GROUPS = (
     checking,
     draining,
     looking,
+    metrics,
     unread,
     receipts,
     answering,
@@ -44,6 +47,7 @@ GROUPS = (
     starting,
     contracts,
     labels,
+    archiving,
     kit,
     simulating,
     databases,

@@ -117,7 +117,15 @@ def describe_receipt(document: dict[str, Any]) -> Iterator[str]:
     if not_run:
         yield f"\nnot run: {', '.join(not_run)}"
     for each in document["unread"]:
-        yield f"line {each['line_no'] or 'all'} could not be read: {each['reason']}"
+        where = f"line {each['line_no']}" if each["line_no"] else "the file or a part of it"
+        yield f"{where} could not be read: {each['reason']}"
+    for each in (document["told"] or {}).get("letters", ()):
+        sent = (
+            f"sent {each['sent_at'].astimezone(ZoneInfo(receipt['timezone'])):%Y-%m-%d %H:%M}"
+            if each["sent_at"]
+            else ""
+        )
+        yield f"told: {each['to_role']}, {sent or 'not sent yet'}"
     for each in document["answers"]:
         said = each["answer"].replace("_", " ")
         yield f"answered: {said}, {each['rule_id']} in delivery {each['delivery_id']}: {each['state']}"

@@ -138,6 +138,11 @@ def _refuse_mapped(path: Path, agreed: AgencyFeed, code_list: str, label: str) -
 
 def _forget(version: Any, code_list: str, label: str) -> None:
     """What was called ambiguous is no longer so once it is mapped."""
-    listed = (version.get("ambiguous") or {}).get(code_list) or []
+    ambiguous = version.get("ambiguous") or {}
+    listed = ambiguous.get(code_list) or []
     for each in [text for text in listed if normalised(text) == normalised(label)]:
         listed.remove(each)
+    if code_list in ambiguous and not listed:
+        del ambiguous[code_list]
+    if "ambiguous" in version and not ambiguous:
+        del version["ambiguous"]

@@ -52,6 +52,7 @@ def parse_feed(document: Node) -> model.Feed:
         reach_property=_properties_named(custom, "reachProperty", names)[0]
         if "reachProperty" in custom.value
         else None,
+        account=_account(custom, names) if "account" in custom.value else None,
     )
     _refuse_unknown_elements(tables[0], feed)
     return feed
@@ -163,6 +164,18 @@ def _properties_named(custom: Node, key: str, names: list[str]) -> tuple[str, ..
     if not wanted or any(name not in names for name in wanted):
         raise custom.wrong(key, "names of properties of this contract")
     return wanted
+
+
+def _account(custom: Node, names: list[str]) -> model.Account:
+    told = custom.mapping("account")
+    groups = told.value.get("oneMatter")
+    is_right = isinstance(groups, list) and all(
+        isinstance(group, list) and group and set(group) <= set(names) for group in groups
+    )
+    if not groups or not is_right:
+        raise told.wrong("oneMatter", "lists of properties of this contract, such as [[incident_ref], [forename, dob]]")
+    (name,) = _properties_named(told, "property", names)
+    return model.Account(name, tuple(tuple(group) for group in groups))
 
 
 def _refuse_unknown_elements(table: Node, feed: model.Feed) -> None:

@@ -7,6 +7,7 @@ every question put to it can answer with a place instead of a KeyError.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,22 @@ from zoneinfo import available_timezones
 
 import yaml
 
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Loader(_Safe):
+    """YAML's safe loader, which also refuses a key that comes twice: the first would be lost without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
+        """Look at the keys as they are written, before what `<<` brings stands among them."""
+        seen = set[tuple[str, str]]()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r:.80} a second time", key.start_mark
+                )
+            seen.add((key.tag, str(key.value)))
+        return super().construct_mapping(node, deep)
 
 
 class ContractError(ValueError):
@@ -105,6 +121,15 @@ class Node:
                 raise ContractError(f"{self.file}: {place}[{position}]: expected a mapping, found {item!r:.80}")
             yield Node(self.file, f"{place}[{item.get(named_by, position)}]", item)
 
+    def only(self, *known: str) -> None:
+        """Refuse a key that nothing reads: a typing mistake would otherwise be an agreement that nobody keeps."""
+        for key in self.value:
+            if key not in known:
+                near = get_close_matches(str(key), known, 1)
+                place = f"{self.file}: {self.place}.{key}" if self.place else f"{self.file}: {key}"
+                meant = f"; {near[0]} may be meant" if near else ""
+                raise ContractError(f"{place}: expected one of {', '.join(known)}, found {key!r:.80}{meant}")
+
     def day(self, key: str) -> date | None:
         """A date (YYYY-MM-DD), or None when the key is absent or null."""
         value = self.value.get(key)
@@ -140,6 +165,8 @@ def read_yaml(path: Path, root: Path) -> Node:
         raise ContractError(
             f"{name}:{line} expected YAML, found {getattr(error, 'problem', 'something else')}"
         ) from None
+    except UnicodeDecodeError:
+        raise ContractError(f"{name}: expected text in UTF-8, found other bytes: save it as UTF-8") from None
     if not isinstance(value, dict):
         raise ContractError(f"{name}: expected a mapping at the top, found {type(value).__name__}")
     return Node(name, "", value)

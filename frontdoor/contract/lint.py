@@ -29,10 +29,13 @@ from frontdoor.contract.model import (
     normalised,
 )
 
-LINEAGE = {"_agency_code", "_delivery_id", "_record_no", "_received_at", "_agency_kind", "_sufficiency"}
+LINEAGE = {
+    *("_agency_code", "_delivery_id", "_record_no", "_received_at", "_agency_kind"),
+    *("_sufficiency", "_account_told"),
+}
 KEYS = {"record_key", "content_hash", "has_own_key", "child_key", "sender_reference", "extra"}
-# What looks beyond the delivery; a check before sending has nothing there.
-EARLIER = re.compile(r"\b(raw|intake)\.")
+# What looks beyond the delivery, or was found by looking there; a check before sending has nothing there.
+EARLIER = re.compile(r"\b((raw|intake)\.|_account_told\b)")
 RECORD_RULE, QUERY_RULE, READER_RULE = "expect_records_to_keep_rule", "unexpected_rows_expectation", "reader"
 
 
@@ -75,7 +78,7 @@ def _against_standard(path: Path, root: Path) -> Iterator[str]:
     name = path.relative_to(root).as_posix()
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, UnicodeDecodeError):
         return  # load_house says it better
     for error in Draft201909Validator(schema).iter_errors(document):
         place = ".".join(str(part) for part in error.absolute_path) or "top"

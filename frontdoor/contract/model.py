@@ -102,6 +102,18 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Account:
+    """The property that says what happened, and what tells that two records are about one matter.
+
+    `one_matter`: groups of properties; two records that are alike in all of a group are about one matter, and may be
+    told in the same words.
+    """
+
+    property: str
+    one_matter: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
 class Feed:
     """One kind of record that agencies send us: its fields, its rules, and what must be known to decide."""
 
@@ -120,6 +132,8 @@ class Feed:
     service_levels: Mapping[str, Any]
     # The property with the number to ring about a record.
     reach_property: str | None = None
+    # Where the same words told of several matters count as nothing told.
+    account: Account | None = None
 
     def property(self, name: str) -> Property:
         """The property of that name."""

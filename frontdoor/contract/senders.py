@@ -19,10 +19,18 @@ from frontdoor.contract.signing import signatures
 
 DATE_FORMATS = ("YYYY-MM-DD", "DD/MM/YYYY")
 TIMESTAMP_FORMATS = ("YYYY-MM-DD HH24:MI:SS", "YYYY-MM-DD HH24:MI", "DD/MM/YYYY HH24:MI:SS", "DD/MM/YYYY HH24:MI")
+# All that is read of each; any other key is refused.
+AGENCY_KEYS = ("code", "name", "kind", "area_code", "timezone", "calendar", "liaison_role")
+AGREEMENT_KEYS = ("agency", "versions", "signatures")
+VERSION_KEYS = (
+    *("version", "source", "valid_from", "valid_to", "format", "archive", "headers", "codes", "ambiguous"),
+    *("list_separator", "date_formats", "timestamp_formats", "delivery_mode", "expected", "tightened", "waived_rules"),
+)
 
 
 def parse_agency(document: Node) -> model.Agency:
     """The agency that a file of `expectations/agencies/` describes."""
+    document.only(*AGENCY_KEYS)
     return model.Agency(
         code=document.text("code"),
         name=document.text("name"),
@@ -85,6 +93,7 @@ def parse_agency_feeds(
     document: Node, feed: model.Feed, agencies: Mapping[str, model.Agency], layouts: Mapping[str, model.Layout]
 ) -> tuple[model.AgencyFeed, ...]:
     """The dated versions in a file of `expectations/<feed>/agencies/`."""
+    document.only(*AGREEMENT_KEYS)
     agency = document.text("agency")
     if agency not in agencies:
         raise document.wrong("agency", f"a file expectations/agencies/{agency}.yaml")
@@ -105,6 +114,7 @@ def parse_file_rules(document: Node) -> tuple[model.Rule, ...]:
 
 
 def _version(node: Node, agency: str, feed: model.Feed, layouts: Mapping[str, model.Layout]) -> model.AgencyFeed:
+    node.only(*VERSION_KEYS)
     source = node.text("source", feed.code)
     if source != feed.code and (source not in layouts or feed.code not in layouts[source].feeds):
         raise node.wrong("source", f"{feed.code}, or a layout that supplies {feed.code}")
@@ -147,9 +157,7 @@ def _expected(node: Node) -> model.Expected | None:
     if node.value.get("expected") is None:
         return None
     said = node.mapping("expected")
-    for key in said.value:
-        if key not in ("days", "by"):
-            raise said.wrong(key, "days and by alone")
+    said.only("days", "by")
     try:
         by = datetime.strptime(said.text("by"), "%H:%M").time()  # noqa: DTZ007 a clock on the wall
     except (ValueError, ContractError):

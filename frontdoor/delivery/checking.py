@@ -21,6 +21,7 @@ from psycopg2.extensions import connection as Connection
 from frontdoor import database, intake, receipts
 from frontdoor.contract import House, load_house
 from frontdoor.delivery import lanes
+from frontdoor.intake import archive
 from frontdoor.prepare import prepare
 from frontdoor.settings import Settings
 
@@ -125,4 +126,5 @@ class Checker:
             raw = [f"raw.{feed}{kind}" for feed in self.house.feeds for kind in ("", "_read")]
             tables = sql.SQL(", ").join(sql.Identifier(*name.split(".")) for name in (*_LEDGER, *raw))
             cursor.execute(sql.SQL("truncate {} restart identity cascade").format(tables))
-        shutil.rmtree(self.settings.archive, ignore_errors=True)
+        for name in list(archive.each(self.settings)):
+            archive.delete(self.settings, name)

@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
-from frontdoor import database, intake, quality
+from frontdoor import database, intake, logbook, quality
 from frontdoor.contract import House
 from frontdoor.delivery.publication import publish
 from frontdoor.settings import Settings
@@ -49,8 +49,8 @@ def advance(
                 held[agency].close()
             ready = [
                 delivery_id
-                for delivery_id, _, status, attempts in batch
-                if status != "received" or _load(connection, settings, house, delivery_id, attempts)
+                for delivery_id, agency, status, attempts in batch
+                if status != "received" or _load(connection, settings, house, agency, feed, delivery_id, attempts)
             ]
             published += judge_and_publish(connection, settings, house, feed, ready, without=without)
         # Looked at again after the locks are free: whoever came in vain while they were held has left its work to us.
@@ -117,8 +117,15 @@ def _next_batch(connection: Connection, feed: str, agencies: list[str]) -> list[
         return list(cursor)
 
 
-def _load(connection: Connection, settings: Settings, house: House, delivery_id: int, attempts: int) -> bool:
+def _load(
+    connection: Connection, settings: Settings, house: House, agency: str, feed: str, delivery_id: int, attempts: int
+) -> bool:
     """Load and read one delivery; tell whether there is something to judge."""
+    with logbook.about(delivery_id=delivery_id, agency=agency, feed=feed):
+        return _try_to_load(connection, settings, house, delivery_id, attempts)
+
+
+def _try_to_load(connection: Connection, settings: Settings, house: House, delivery_id: int, attempts: int) -> bool:
     with connection, connection.cursor() as cursor:
         # Counted before the attempt, so that a file which kills its process is counted too.
         cursor.execute("update intake.deliveries set attempts = attempts + 1 where delivery_id = %s", (delivery_id,))
@@ -131,6 +138,7 @@ def _load(connection: Connection, settings: Settings, house: House, delivery_id:
             if intake.load(connection, settings, house, delivery_id) != "loaded":
                 return False  # a dead letter, or a repeat of a delivery that was itself not loaded when it was taken
             quality.read(connection, house, [delivery_id])
+        logbook.steps.info("loaded and read")
     except Exception as error:
         if database.is_away(error) or isinstance(error, OSError | MemoryError):
             # The machine's trouble, not the file's: it costs no attempt, and the pause before the next is the sweep's.
@@ -164,15 +172,19 @@ def judge_and_publish(
     """Judge loaded deliveries of one feed and publish them, judged or not; return deliveries published."""
     if not delivery_ids:
         return 0
-    try:
-        quality.judge(connection, settings, house, feed, delivery_ids, without=without)
-    except Exception as error:
-        if database.is_away(error):
-            raise
-        connection.rollback()
-        log.error("%s deliveries are published unjudged: %s", len(delivery_ids), database.safe_error(error))
-        _note_not_run(connection, delivery_ids)
-    return publish(connection, house, delivery_ids, notify_replayed=notify_replayed)
+    of_one = {"delivery_id": delivery_ids[0]} if len(delivery_ids) == 1 else {"delivery_ids": delivery_ids}
+    with logbook.about(feed=feed, **of_one):
+        try:
+            quality.judge(connection, settings, house, feed, delivery_ids, without=without)
+        except Exception as error:
+            if database.is_away(error):
+                raise
+            connection.rollback()
+            log.error("%s deliveries are published unjudged: %s", len(delivery_ids), database.safe_error(error))
+            _note_not_run(connection, delivery_ids)
+        published = publish(connection, house, delivery_ids, notify_replayed=notify_replayed)
+        logbook.steps.info("published %s deliveries", published)
+        return published
 
 
 def _note_not_run(connection: Connection, delivery_ids: list[int]) -> None:

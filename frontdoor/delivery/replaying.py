@@ -55,7 +55,7 @@ def replayable(connection: Connection, delivery_ids: Collection[int]) -> list[tu
                             select from quality.dead_letters as letters
                             where
                                 letters.delivery_id = deliveries.delivery_id
-                                and letters.reason_code = 'given_up' and letters.resolved_at is null
+                                and letters.reason_code in ('given_up', 'copy_closed') and letters.resolved_at is null
                         )
                     )
                 )

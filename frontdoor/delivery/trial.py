@@ -114,6 +114,7 @@ def _make_tables(cursor: Cursor, before: Feed, after: Feed, deliveries: Sequence
     _table(cursor, SENT, columns)
     for feed, tables in ((before, NOW), (after, THEN)):
         _table(cursor, tables.read, read_columns(feed))
+        cursor.execute(f"create index on {tables.read} (_account_words, _delivery_id, _record_no)")
         _table(cursor, tables.broken, {"_delivery_id": "bigint", "_record_no": "bigint", "rule_id": "text"})
     ids = [each.delivery_id for each in deliveries]
     there = _types(cursor, before.code)

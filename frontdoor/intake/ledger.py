@@ -27,7 +27,7 @@ ENGINEER_ROLE = "data_engineer"
 
 @dataclass(frozen=True)
 class File:
-    """A file to be written down."""
+    """A file to be written down; `stored_name`, `key_id`: its name in the archive, and the key that sealed it."""
 
     agency: str
     source: str
@@ -39,6 +39,8 @@ class File:
     status: str
     duplicate_of: int | None = None
     reason_code: str | None = None
+    stored_name: str | None = None
+    key_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,8 @@ def add_file(cursor: Cursor, file: File) -> int:
         """
         insert into intake.files (
             agency_code, source, file_name, taken_token, sha256_received, sha256_stored, size_bytes, received_at,
-            status, duplicate_of, reason_code, reason
-        ) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            status, duplicate_of, reason_code, reason, stored_name, key_id
+        ) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         returning file_id
         """,
         (
@@ -92,9 +94,18 @@ def add_file(cursor: Cursor, file: File) -> int:
             file.duplicate_of,
             file.reason_code,
             SENTENCES[file.reason_code] if file.reason_code else None,
+            file.stored_name,
+            file.key_id,
         ),
     )
     return int(_one(cursor))
+
+
+def rename_stored(cursor: Cursor, names: Sequence[str], name: str, key_id: str | None) -> None:
+    """Say of every file that the archive kept under these names that the same bytes are now kept under this one."""
+    cursor.execute(
+        "update intake.files set stored_name = %s, key_id = %s where stored_name = any(%s)", (name, key_id, list(names))
+    )
 
 
 def add_members(cursor: Cursor, file_id: int, parts: Sequence[Part]) -> None:
@@ -195,6 +206,17 @@ def mark_loaded(cursor: Cursor, delivery_id: int, loaded: int, dead: int, nil_si
         (clock.now(), loaded + dead, loaded, dead, nil_signed_by, delivery_id),
     )
     add_event(cursor, delivery_id, "received", "loaded")
+
+
+def note_told(
+    cursor: Cursor, delivery_id: int, row_count: int | None, extract_as_of: datetime | None, version: str | None
+) -> None:
+    """Write down what the sender says of a delivery: its own count, as of when, by which version of the contract."""
+    cursor.execute(
+        "update intake.deliveries set sender_row_count = %s, extract_as_of = %s, sender_contract_version = %s"
+        " where delivery_id = %s",
+        (row_count, extract_as_of, version, delivery_id),
+    )
 
 
 def mark_dead(

@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
+from zoneinfo import ZoneInfo
 
 import psycopg2
 from psycopg2 import sql
@@ -21,12 +22,13 @@ from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import clock, database
 from frontdoor.contract import House
-from frontdoor.intake import archive, duplicate, ledger, members
-from frontdoor.intake.content import Content, Place
+from frontdoor.intake import archive, beside, duplicate, ledger, members
+from frontdoor.intake.content import Content, File, Place
 from frontdoor.intake.readers import forms
 from frontdoor.intake.readers.delimited import DelimitedReader
 from frontdoor.intake.readers.json_records import JsonReader
 from frontdoor.intake.readers.rows import Lineage, Reader, Row, Tally
+from frontdoor.intake.readers.sender_header import Told
 from frontdoor.intake.readers.workbook import WorkbookReader
 from frontdoor.intake.readers.xml_layout import XmlReader
 from frontdoor.intake.reasons import Unreadable
@@ -57,6 +59,7 @@ class _Delivery:
     status: str
     received_at: datetime
     sha256: str
+    stored_name: str
     place: Place
 
 
@@ -78,11 +81,23 @@ def load(connection: Connection, settings: Settings, house: House, delivery_id: 
             return "duplicate"
         cursor.execute("select raw.ensure_partition(%s, %s)", (delivery.feed, delivery.received_at))
         try:
-            reader = _copy(cursor, settings, house, delivery)
-        except Unreadable as refusal:
-            ledger.mark_dead(cursor, delivery.file_id, delivery_id, refusal.code)
+            with archive.opened(settings, delivery.stored_name) as kept:
+                try:
+                    reader = _copy(cursor, kept, house, delivery)
+                except Unreadable as refusal:
+                    ledger.mark_dead(cursor, delivery.file_id, delivery_id, refusal.code)
+                    _note_told(cursor, house, delivery, beside.told_of(Content(kept, delivery.place)))
+                    return "dead_letter"
+        except (archive.Damaged, archive.KeyMissing) as closed:
+            # Waiting would hold the deliveries behind it; a person is told, and the file can be sent again.
+            log.error("delivery %s: its archived bytes do not open: %s", delivery_id, closed)
+            ledger.mark_dead(cursor, delivery.file_id, delivery_id, "copy_closed", owner_role=ledger.ENGINEER_ROLE)
             return "dead_letter"
         with closing(reader.tally) as tally:
+            # What could not be read was sent all the same.
+            for rule_id in tally.told.faults(tally.loaded + tally.dead, delivery.contract_version):
+                tally.file_fault(rule_id)
+            _note_told(cursor, house, delivery, tally.told)
             if tally.dead:
                 tally.file_fault(NOT_ALL_READ)
                 ledger.add_dead_letters(cursor, delivery.file_id, delivery_id, tally.letters())
@@ -105,6 +120,11 @@ def give_up(connection: Connection, house: House, delivery_id: int) -> None:
             ledger.mark_dead(cursor, delivery.file_id, delivery_id, "given_up", owner_role=ledger.ENGINEER_ROLE)
 
 
+def _note_told(cursor: Cursor, house: House, delivery: _Delivery, told: Told) -> None:
+    zone = ZoneInfo(house.feeds[delivery.feed].timezone)
+    ledger.note_told(cursor, delivery.delivery_id, told.count, told.as_of_in(zone), told.contract_version)
+
+
 def _find(cursor: Cursor, delivery_id: int) -> _Delivery | None:
     cursor.execute(
         """
@@ -112,7 +132,7 @@ def _find(cursor: Cursor, delivery_id: int) -> _Delivery | None:
             deliveries.delivery_id, deliveries.file_id, deliveries.member_no,
             coalesce(members.member_name, ''), deliveries.agency_code,
             deliveries.source, deliveries.feed, deliveries.contract_version, deliveries.status,
-            deliveries.received_at, files.sha256_stored, coalesce(members.place, '{}')
+            deliveries.received_at, files.sha256_received, files.stored_name, coalesce(members.place, '{}')
         from intake.deliveries
         inner join intake.files on deliveries.file_id = files.file_id
         left join intake.members
@@ -136,8 +156,8 @@ def _is_untouched(cursor: Cursor, delivery: _Delivery) -> bool:
     return bool(row and row[0])
 
 
-def _copy(cursor: Cursor, settings: Settings, house: House, delivery: _Delivery) -> Reader:
-    reader = _reader(settings, house, delivery)
+def _copy(cursor: Cursor, kept: File, house: House, delivery: _Delivery) -> Reader:
+    reader = _reader(kept, house, delivery)
     blocks = _Blocks(reader.rows())
     cursor.execute("savepoint copy_rows")
     try:
@@ -152,14 +172,22 @@ def _copy(cursor: Cursor, settings: Settings, house: House, delivery: _Delivery)
         if blocks.failure is not None:
             raise blocks.failure from None
         log.error("delivery %s goes in portions: %s", delivery.delivery_id, database.safe_error(error))
-        reader = _reader(settings, house, delivery)
+        reader = _reader(kept, house, delivery)
         _copy_in_portions(cursor, delivery.feed, reader)
     cursor.execute("release savepoint copy_rows")
     return reader
 
 
-def _reader(settings: Settings, house: House, delivery: _Delivery) -> Reader:
-    content = Content(archive.path_of(settings.archive, delivery.sha256), delivery.place)
+def _reader(kept: File, house: House, delivery: _Delivery) -> Reader:
+    content = Content(kept, delivery.place)
+    reader = _reader_of(content, house, delivery)
+    told = beside.told_of(content)
+    reader.tally.told.note_more(told)
+    reader.tally.nil_signed_by = reader.tally.nil_signed_by or told.nil_signed_by
+    return reader
+
+
+def _reader_of(content: Content, house: House, delivery: _Delivery) -> Reader:
     lineage = Lineage(delivery.agency, delivery.delivery_id, delivery.received_at)
     layout = house.layouts.get(delivery.source)
     if layout is not None and layout.format == "xml":

@@ -151,7 +151,7 @@ def _count(member: Member) -> int | None:
 
 
 def _name_of(member: Member) -> str:
-    return " ".join(f"{what} {number}" for what, number in member.place.items()) or "file"
+    return " ".join(f"{what} {number}" for what, number in member.place.items() if what != "beside") or "file"
 
 
 def agreed_on(house: House, agency: str, source: str, feed: str, at: datetime) -> AgencyFeed | None:

@@ -20,9 +20,9 @@ from pathlib import Path
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from frontdoor import clock, database
+from frontdoor import clock, database, logbook
 from frontdoor.contract import House
-from frontdoor.intake import archive, contents, duplicate, landing, ledger, members
+from frontdoor.intake import archive, bucket, contents, duplicate, landing, ledger, members
 from frontdoor.intake import taken as taken_files
 from frontdoor.intake.content import Place
 from frontdoor.intake.taken import Taken
@@ -54,15 +54,25 @@ def take(
     while True:
         found = landing.whole(zone, settings.settle_seconds, agency=agency, source=source, moved=moved)
         lanes = {(each.agency, each.source) for each in found} | taken_files.left_behind(zone, agency, source)
+        at_rest = bucket.at_rest(settings, agency, source)
         taken = 0
-        for lane in sorted(lanes):
+        for lane in sorted(lanes | {(each.agency, each.source) for each in at_rest}):
             try:
-                taken += _take_lane(connection, settings, house, *lane, moved)
+                with logbook.about(**_known(house, *lane)):
+                    taken += _take_lane(connection, settings, house, *lane, moved, at_rest)
             except Exception as error:  # what one agency sends never holds another's
                 _passed_over(connection, error, "the files of a folder wait in the landing zone")
         count += taken
         if not taken:
             return count
+
+
+def _known(house: House, agency: str, source: str) -> dict[str, str | None]:
+    """Agency and feed (or layout) as the log may name them: a folder that nobody agreed may be called anything."""
+    return {
+        "agency": agency if agency in house.agencies else None,
+        "feed": source if source in house.sources() else None,
+    }
 
 
 def _take_lane(
@@ -72,13 +82,17 @@ def _take_lane(
     agency: str,
     source: str,
     moved: Collection[tuple[int, int]],
+    at_rest: Collection[bucket.Waiting],
 ) -> int:
     zone, count = settings.landing, 0
     with database.advisory_lock(connection, "take", _printable(agency), _printable(source), wait=True):
         # Listed again under the lock: another process may have taken them while we waited.
-        for taken in taken_files.recover(
-            zone, settings.archive, agency, source, lambda token: _written_down(connection, token)
-        ):
+        def known(token: str) -> archive.Stored | None:
+            return _written_down(connection, token)
+
+        for taken in taken_files.recover(zone, agency, source, known):
+            count += _attempt(connection, settings, house, taken)
+        for taken in bucket.brought(settings, at_rest, agency, source, known) if at_rest else ():
             count += _attempt(connection, settings, house, taken)
         for landed in _of_lane(zone, settings, agency, source, moved):
             try:
@@ -138,17 +152,24 @@ def _write_down(connection: Connection, settings: Settings, house: House, taken:
     is_known = agency != ledger.UNKNOWN and house.accepts(agency, taken.source)
     with connection, connection.cursor() as cursor:
         size = os.fstat(file).st_size
-        candidates = _same_size(cursor, agency, taken.source, size) if is_known and size else []
-    stored = archive.store(file, settings.archive, taken.token, candidates)
-    found = _look_into(settings, house, taken, stored) if is_known else []
-    parts = members.parts_of(house, agency, taken.source, received_at, found) if is_known else []
+        candidates = _same_size(cursor, agency, taken.source, size) if is_known and size else {}
+    name = _name_as_sent(taken, is_known=is_known)
+    # For whoever has the archive and no ledger.
+    label = {"agency": agency, "source": _printable(taken.source), "name": name, "received_at": received_at.isoformat()}
+    stored = archive.store(file, settings, taken.token, label, candidates)
+    found: Sequence[contents.Member] = ()
+    parts: Sequence[ledger.Part] = ()
+    if is_known:
+        with archive.opened(settings, stored.name) as kept:
+            found = _look_into(house, taken, kept)
+            parts = members.parts_of(house, agency, taken.source, received_at, found)
     refusal = _refusal_of_all(found) if is_known else _stranger(house, taken)
     with connection, connection.cursor() as cursor:
         original = None if refusal else duplicate.original_of(cursor, agency, taken.source, stored.sha256)
         written = ledger.File(
             agency=agency if is_known else ledger.UNKNOWN,
             source=taken.source if is_known else ledger.UNKNOWN,
-            name=_name_as_sent(taken, is_known=is_known),
+            name=name,
             token=taken.token,
             sha256=stored.sha256,
             size_bytes=stored.size_bytes,
@@ -156,8 +177,12 @@ def _write_down(connection: Connection, settings: Settings, house: House, taken:
             status="dead_letter" if refusal else "duplicate" if original else "received",
             duplicate_of=original,
             reason_code=refusal,
+            stored_name=stored.name,
+            key_id=stored.key_id,
         )
         file_id = ledger.add_file(cursor, written)
+        if stored.replaces:
+            ledger.rename_stored(cursor, stored.replaces, stored.name, stored.key_id)
         if parts:
             ledger.add_members(cursor, file_id, parts)
         if not is_known:
@@ -230,10 +255,10 @@ def _refusal_of_all(found: Sequence[contents.Member]) -> str | None:
     return found[0].refusal if all(each.refusal for each in found) else None
 
 
-def _look_into(settings: Settings, house: House, taken: Taken, stored: archive.Stored) -> list[contents.Member]:
+def _look_into(house: House, taken: Taken, kept: archive.Archived) -> list[contents.Member]:
     form = house.layouts[taken.source].format if taken.source in house.layouts else None
     try:
-        return contents.look_into(archive.path_of(settings.archive, stored.sha256), form)
+        return contents.look_into(kept, form)
     except (OSError, MemoryError):
         raise  # passes by itself: the file waits
     except Exception as error:
@@ -260,18 +285,24 @@ def _printable(name: str) -> str:
 
 def _written_down(connection: Connection, token: str) -> archive.Stored | None:
     with connection, connection.cursor() as cursor:
-        cursor.execute("select sha256_stored, size_bytes from intake.files where taken_token = %s", (token,))
+        cursor.execute(
+            "select coalesce(stored_name, ''), sha256_received, size_bytes from intake.files where taken_token = %s",
+            (token,),
+        )
         row = cursor.fetchone()
-    return archive.Stored(row[0], row[1], 0) if row else None
+    return archive.Stored(*row) if row else None
 
 
-def _same_size(cursor: Cursor, agency: str, source: str, size: int) -> list[str]:
+def _same_size(cursor: Cursor, agency: str, source: str, size: int) -> dict[str, str]:
+    """Return name -> hash of what the archive holds from this sender that is as long, and is as it was sent."""
     cursor.execute(
         """
-        select sha256_stored from intake.files
-        where agency_code = %s and source = %s and size_bytes = %s and status <> 'dead_letter'
-        group by sha256_stored order by max(file_id) desc limit %s
+        select stored_name, sha256_received from intake.files
+        where
+            agency_code = %s and source = %s and size_bytes = %s and status <> 'dead_letter'
+            and sha256_stored = sha256_received and stored_name is not null
+        group by stored_name, sha256_received order by max(file_id) desc limit %s
         """,
         (agency, source, size, CANDIDATES),
     )
-    return [sha256 for (sha256,) in cursor]
+    return dict(cursor.fetchall())

@@ -12,7 +12,7 @@ import logging
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from frontdoor.intake import archive, landing
@@ -104,9 +104,7 @@ def _write_out(file: int, folder: Path, name: str) -> None:
     os.rename(folder / UNFINISHED, folder / name)
 
 
-def recover(
-    zone: Path, archived: Path, agency: str, source: str, known: Callable[[str], archive.Stored | None]
-) -> Iterator[Taken]:
+def recover(zone: Path, agency: str, source: str, known: Callable[[str], archive.Stored | None]) -> Iterator[Taken]:
     """Yield what a crash (or a patient writer) left in .taken and is not in the ledger as it is; clear the rest.
 
     `known`: from a token to what the ledger says was read (its time of change does not matter), or None.
@@ -117,18 +115,18 @@ def recover(
             yield taken
         elif not landing.has_writer(taken.path):
             try:
-                if renewed := _clear_if_same(zone, archived, taken, was_read):
+                if renewed := _clear_if_same(zone, taken, was_read):
                     yield renewed
             except OSError as error:
                 log.error("file %s waits in the landing zone: %s", taken.token, without_names(error))
 
 
-def _clear_if_same(zone: Path, archived: Path, taken: Taken, was_read: archive.Stored) -> Taken | None:
+def _clear_if_same(zone: Path, taken: Taken, was_read: archive.Stored) -> Taken | None:
     file = os.open(taken.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         status = os.fstat(file)
-        is_same = status.st_size == was_read.size_bytes and archive.holds(file, archived, was_read.sha256)
-        now = archive.Stored(was_read.sha256, status.st_size if is_same else -1, status.st_mtime_ns)
+        is_same = status.st_size == was_read.size_bytes and archive.sha256_of(file) == was_read.sha256
+        now = replace(was_read, size_bytes=status.st_size if is_same else -1, mtime_ns=status.st_mtime_ns)
         return clear(zone, taken, file, now)
     finally:
         os.close(file)

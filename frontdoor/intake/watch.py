@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,25 @@ async def watch(landing: Path, settle_seconds: float) -> AsyncIterator[Notice]:
             moved = await listener.moved_within(LOOK_EVERY_SECONDS)
             for notice in zone.look(moved):
                 yield notice
+
+
+async def together(streams: Sequence[AsyncIterator[Notice]]) -> AsyncIterator[Notice]:
+    """Yield the notices of several watches as they come."""
+    waiting: dict[asyncio.Future[Notice], AsyncIterator[Notice]] = {}
+    try:
+        waiting = {asyncio.ensure_future(anext(each)): each for each in streams}
+        while waiting:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for each in done:
+                stream = waiting.pop(each)
+                try:
+                    yield each.result()
+                except StopAsyncIteration:
+                    continue
+                waiting[asyncio.ensure_future(anext(stream))] = stream
+    finally:
+        for each in waiting:
+            each.cancel()
 
 
 class _Listener:

@@ -83,3 +83,12 @@ def sweep_landing_zone() -> dict[str, int]:
     if not drained.published and not delivery.has_unbuilt(here):
         raise AirflowSkipException("nothing left lying")
     return drained.counts()
+
+
+@task(retries=0)
+@without_values
+def tell_monitoring() -> dict[str, int]:
+    """Send figures and lineage to where the settings say."""
+    from frontdoor import monitoring, settings
+
+    return monitoring.tell(settings.load())

@@ -9,7 +9,8 @@ from typing import Any
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from frontdoor import settings
-from frontdoor.intake.watch import Notice, watch
+from frontdoor.intake import bucket
+from frontdoor.intake.watch import Notice, together, watch
 
 
 class LandingTrigger(BaseEventTrigger):
@@ -36,7 +37,10 @@ class LandingTrigger(BaseEventTrigger):
         """Yield notices of all sources, for as long as the triggerer lives."""
         del kwargs
         here = settings.load()
-        async for notice in watch(Path(here.landing), here.settle_seconds):
+        here_and_there = watch(Path(here.landing), here.settle_seconds)
+        if here.landing_url is not None:
+            here_and_there = together([here_and_there, bucket.watch(here)])
+        async for notice in here_and_there:
             yield notice
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:

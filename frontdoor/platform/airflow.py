@@ -271,5 +271,7 @@ def configuration(settings: Settings, port: int, keys: dict[str, str]) -> dict[s
             "file_task_handler_new_folder_permissions": "0o700",
             "file_task_handler_new_file_permissions": "0o600",
             "colored_console_log": "False",
+            # Task logs are JSON anyhow; this makes those of the processes so.
+            "json_logs": str(settings.log_format == "json"),
         },
     }

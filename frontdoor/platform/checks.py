@@ -12,29 +12,18 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 
 from frontdoor import database
-from frontdoor.platform import airflow, airflow_database
+from frontdoor.platform import airflow, airflow_database, server_checks
 from frontdoor.platform.airflow import REPOSITORY
+from frontdoor.platform.check import Check, either
 from frontdoor.settings import Settings
-from frontdoor.warehouse.schema import MIGRATIONS
 
-OLDEST_POSTGRES = 15
 SMTP_PORTS = {"smtp": 25, "smtps": 465}
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing looked at, whether it is well, and a sentence about it."""
-
-    id: str
-    ok: bool
-    sentence: str
 
 
 def doctor(settings: Settings) -> list[Check]:
@@ -43,7 +32,8 @@ def doctor(settings: Settings) -> list[Check]:
         ("python", _python),
         ("packages", _packages),
         ("folders", _folders),
-        ("database", _database),
+        ("database", server_checks.of_warehouse),
+        ("airflow_database", server_checks.of_airflow),
         ("airflow", _airflow),
         ("mail", _mail),
     ]
@@ -56,14 +46,10 @@ def doctor(settings: Settings) -> list[Check]:
     return checks
 
 
-def _either(name: str, ok: bool, well: str, ill: str) -> Check:
-    return Check(name, ok, well if ok else ill)
-
-
 def _python(_: Settings) -> Iterator[Check]:
     found = ".".join(map(str, sys.version_info[:3]))
     fits = (3, 11) <= sys.version_info[:2] < (3, 14)
-    yield _either("python", fits, f"Python is {found}.", f"Python is {found}, but must be 3.11 to 3.13: make setup.")
+    yield either("python", fits, f"Python is {found}.", f"Python is {found}, but must be 3.11 to 3.13: make setup.")
 
 
 def _packages(_: Settings) -> Iterator[Check]:
@@ -80,9 +66,10 @@ def _folders(settings: Settings) -> Iterator[Check]:
     folders = {
         "home": settings.home,
         "landing": settings.landing,
-        "archive": settings.archive,
         "receipts": settings.receipts,
     }
+    if settings.archive_url is None:
+        folders["archive"] = settings.archive
     if settings.smtp_url is None:
         folders["mail"] = settings.mail_dir
     closed = [f"{name} ({folder})" for name, folder in folders.items() if not _is_writable(folder)]
@@ -90,43 +77,6 @@ def _folders(settings: Settings) -> Iterator[Check]:
         yield Check("folders", False, f"Not there, or not writable: {', '.join(closed)}. `frontdoor up` makes them.")
     else:
         yield Check("folders", True, f"{', '.join(folders)}: all can be written.")
-
-
-def _database(settings: Settings) -> Iterator[Check]:
-    try:
-        opened = database.connect(settings, application_name="frontdoor doctor")
-    except database.DatabaseUnavailable as error:
-        yield Check("database", False, str(error))
-        return
-    server = database.locate(settings)
-    with closing(opened), opened.cursor() as cursor:
-        yield Check("database", True, f"Database {server.name} answers on {server.host}:{server.port}.")
-        major, version = opened.server_version // 10000, opened.info.parameter_status("server_version")
-        yield _either(
-            "database_version",
-            major >= OLDEST_POSTGRES,
-            f"Postgres is {version}.",
-            f"Postgres is {version}, but {OLDEST_POSTGRES} or newer is needed.",
-        )
-        cursor.execute("select has_database_privilege(current_database(), 'create')")
-        yield _either(
-            "database_rights",
-            bool((cursor.fetchone() or (False,))[0]),
-            f"{server.owner} may make schemas.",
-            f"{server.owner} may not make schemas: make it the owner of {server.name}.",
-        )
-        cursor.execute("select to_regclass('warehouse.migrations') is not null")
-        applied: set[str] = set()
-        if (cursor.fetchone() or (False,))[0]:
-            cursor.execute("select migration from warehouse.migrations")
-            applied = {row[0] for row in cursor.fetchall()}
-        missing = {path.name for path in MIGRATIONS.glob("[0-9]*.sql")} - applied
-        yield _either(
-            "schemas",
-            not missing,
-            f"All {len(applied)} migrations are applied.",
-            f"{len(missing)} migrations are not applied: `frontdoor up` applies them.",
-        )
 
 
 def _airflow(settings: Settings) -> Iterator[Check]:
@@ -141,7 +91,7 @@ def _airflow(settings: Settings) -> Iterator[Check]:
     else:
         yield Check("airflow", True, f"Airflow is well, at {described.url}.")
     unread = _unread_dag_files(settings)
-    yield _either(
+    yield either(
         "dags",
         unread == 0,
         "Airflow reads every DAG file.",

@@ -83,7 +83,7 @@ class Platform:
             postgres.stop(self.settings)
             processes.forget(self.settings.home / "run", SUPERVISOR)
         _release(self._held)
-        logs.write_line(self.settings.home, "Stopped.")
+        logs.write_line(self.settings, "Stopped.")
 
     def __enter__(self) -> "Platform":
         return self

@@ -5,7 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from frontdoor import clock
+from frontdoor import clock, logbook
+from frontdoor.settings import Settings
 
 LARGEST_BYTES = 20 * 1024 * 1024
 KEPT_DAYS = 14
@@ -18,10 +19,13 @@ def open_log(home: Path, name: str) -> IO[bytes]:
     return (folder / f"{name}.log").open("ab")
 
 
-def write_line(home: Path, sentence: str) -> None:
+def write_line(settings: Settings, sentence: str) -> None:
     """Add a line with the time to the supervisor's log."""
-    with open_log(home, "supervisor") as stream:
-        stream.write(f"{clock.now().isoformat(timespec='seconds')} {sentence}\n".encode())
+    text = f"{clock.now().isoformat(timespec='seconds')} {sentence}"
+    if settings.log_format == logbook.JSON:
+        text = logbook.line(clock.now(), "info", "frontdoor.platform.supervisor", sentence)
+    with open_log(settings.home, "supervisor") as stream:
+        stream.write(f"{text}\n".encode())
 
 
 def tidy(folder: Path) -> None:

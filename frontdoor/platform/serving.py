@@ -69,9 +69,7 @@ def serve(settings: Settings, part: str, say: Say) -> NoReturn:
     _wait_until_ready(settings, say)
     folder = _configure(settings)
     os.chdir(folder)
-    os.execve(
-        sys.executable, [sys.executable, "-m", "airflow", *PARTS[part]], _environment(settings, part, folder)
-    )
+    os.execve(sys.executable, [sys.executable, "-m", "airflow", *PARTS[part]], _environment(settings, part, folder))
 
 
 def look_at(settings: Settings, part: str) -> str | None:

@@ -142,5 +142,5 @@ class Supervisor:
         processes.end_members(self.settings.home, ["scheduler"], patience=0.0)
 
     def _tell(self, sentence: str) -> None:
-        logs.write_line(self.settings.home, sentence)
+        logs.write_line(self.settings, sentence)
         self.say(sentence)

@@ -16,7 +16,7 @@ from psycopg2.extensions import cursor as Cursor
 from frontdoor import reference
 from frontdoor.contract import Feed, House
 from frontdoor.quality import findings
-from frontdoor.quality.reading import run
+from frontdoor.quality.reading import accounts, run
 from frontdoor.quality.reading.labels import identifier
 from frontdoor.quality.rules import Check, Delivery, Group, plan
 
@@ -44,21 +44,28 @@ def attempt(cursor: Cursor, house: House, feed: Feed, deliveries: Sequence[Deliv
 
     Raises only when reading fails or the database does; a rule that raises is `not_run`.
     """
-    for batch, on in _batches(house, feed, deliveries):
+    batches = list(_batches(house, feed, deliveries))
+    for batch, on in batches:
         how = run.dialect(house, feed, batch.agency, batch.source, on)
-        ids = ", ".join(str(each) for each in batch.delivery_ids)
-        sql = run.reading(house, batch, how, f"_delivery_id in ({ids})")
+        sql = run.reading(house, batch, how, _within(batch))
         cursor.execute(
             sql.replace(f"raw.{identifier(feed.code + '_read')}", tables.read).replace(
                 f"raw.{identifier(feed.code)}", tables.sent
             )
         )
     cursor.execute(f"analyze {tables.read}")
+    for batch, _ in batches:
+        looked = run.looked_at(batch, _within(batch), run.letters_of(house, batch))
+        accounts.note(cursor, looked, tables.read, tables.known)
     checked: dict[str, int] = {}
     not_run: set[str] = set()
     for group in plan(house, feed, deliveries):
         not_run |= set(group.unwritten) | _judge(cursor, feed, group, tables, checked)
     return Judged({rule: count for rule, count in checked.items() if rule not in not_run}, tuple(sorted(not_run)))
+
+
+def _within(batch: run.Batch) -> str:
+    return f"_delivery_id in ({', '.join(str(each) for each in batch.delivery_ids)})"
 
 
 def _batches(house: House, feed: Feed, deliveries: Sequence[Delivery]) -> Iterator[tuple[run.Batch, date]]:

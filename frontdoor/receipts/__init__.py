@@ -1,6 +1,7 @@
 """What a sender is answered: one receipt per delivery, written in the run that published it.
 
     facts       what the tables say
+    told        who was told of it, and what still waits
     columns     a rule in the sender's own words
     document    the receipt
     page        as a web page

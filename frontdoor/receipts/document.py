@@ -8,6 +8,7 @@
     mended      findings of earlier deliveries that this one closed
     answers     what the sender said to findings, of this delivery or earlier ones, and what came of it; never its words
     unread      lines that could not be read
+    told        who was told of it in a letter or is to be rung, when, and what still waits
 
 Only what the sender can mend is listed: a rule that the council itself must answer is a number here, and its sentence
 goes to the council. No value of a record is in it, and the sender's own references only where they are asked for.
@@ -23,6 +24,7 @@ from zoneinfo import ZoneInfo
 from frontdoor.contract.rows import Rows, rows_of
 from frontdoor.receipts import facts
 from frontdoor.receipts.columns import Columns, columns_of
+from frontdoor.receipts.told import told
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -53,6 +55,7 @@ def documents(
     waived = facts.waived(connection, delivery_ids)
     answered = facts.answered(connection, delivery_ids)
     unread = facts.unread(connection, delivery_ids)
+    people = told(connection, delivery_ids)
     made = []
     for delivery in facts.deliveries(connection, delivery_ids):
         named: Mapping[int, str] = {}
@@ -70,6 +73,7 @@ def documents(
                 waived[of_it],
                 unread[of_it],
                 answered[of_it],
+                people[of_it],
                 named,
             )
         )
@@ -86,6 +90,7 @@ def _document(
     waived: Sequence[facts.Waived],
     unread: Sequence[facts.Unread],
     answered: Sequence[facts.Answered],
+    people: Mapping[str, Any],
     named: Mapping[int, str],
 ) -> dict[str, Any]:
     agency = house.agencies.get(delivery.agency_code)
@@ -103,7 +108,7 @@ def _document(
             **{
                 name: value
                 for name, value in asdict(delivery).items()
-                if name not in ("reading", "part") and not (name == "nil_signed_by" and value is None)
+                if name not in ("reading", "part") and not (name in facts.ONLY_WHERE_SAID and value is None)
             },
             "agency_name": agency.name if agency else "",
             "timezone": agency.timezone if agency else _HOUSE_ZONE.key,
@@ -123,6 +128,7 @@ def _document(
         ],
         "answers": [asdict(each) for each in answered],
         "unread": [asdict(each) for each in unread],
+        "told": people,
         "columns": [
             {
                 "property": prop.name,

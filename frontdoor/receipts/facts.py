@@ -25,6 +25,10 @@ LINES_LISTED = 1_000
 REFERENCE = re.compile(r"(?=.*[0-9])[A-Za-z0-9][A-Za-z0-9/._:-]{1,39}")
 
 
+# What a receipt has only where the sender says it.
+ONLY_WHERE_SAID = ("nil_signed_by", "sender_row_count", "extract_as_of", "sender_contract_version")
+
+
 @dataclass(frozen=True)
 class Delivery:
     """One delivery that was published or given up; ``edition``: how often. Counts are of records."""
@@ -48,6 +52,10 @@ class Delivery:
     reading: Mapping[str, Any]
     # The role that signed a nil return; None: it is none.
     nil_signed_by: str | None
+    # What the sender says of the delivery beside its records.
+    sender_row_count: int | None
+    extract_as_of: datetime | None
+    sender_contract_version: str | None
 
 
 @dataclass(frozen=True)
@@ -135,7 +143,8 @@ _DELIVERIES = """
         deliveries.contract_version, deliveries.agency_version, deliveries.status, deliveries.verdict,
         coalesce(records_in, 0), coalesce(records_loaded, 0), coalesce(records_dead, 0),
         received_at, checked_at, coalesce(last_published_at, published_at),
-        coalesce(members.member_name, ''), coalesce(members.reading, '{}'), deliveries.nil_signed_by
+        coalesce(members.member_name, ''), coalesce(members.reading, '{}'), deliveries.nil_signed_by,
+        sender_row_count, extract_as_of, sender_contract_version
     from intake.deliveries as deliveries
     left join intake.members as members using (file_id, member_no)
     where delivery_id = any(%s)

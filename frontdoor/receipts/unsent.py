@@ -10,7 +10,7 @@ NOTICE = (
     " No finding is a reason to hold a child back: send the file also where you cannot mend it."
 )
 WHY_NOT_ASKED = (
-    "They hold a file against what you sent before, which only the front door knows."
+    "Such rules hold a file against what you sent before, which only the front door knows."
     " Whether you sent the same file before is not asked either."
 )
 
@@ -18,7 +18,7 @@ WHY_NOT_ASKED = (
 def unsent(document: Mapping[str, Any]) -> dict[str, Any]:
     """The receipt (`documents`) of a file that was checked and not sent.
 
-    ``check`` says so, and which rules were not asked; what only a delivery has (number, time on the list) is None.
+    ``check`` says so, and which rules were not asked; what only a delivery has is None.
     """
     not_asked = [rule["rule_id"] for rule in document["rules"] if _is_left_out(rule)]
     return {
@@ -27,6 +27,7 @@ def unsent(document: Mapping[str, Any]) -> dict[str, Any]:
         "check": {"notice": NOTICE, "not_asked": sorted(not_asked), "why_not_asked": WHY_NOT_ASKED},
         "sentence": f"If it is sent as it is: {document['sentence']}",
         "rules": [{**rule, "reason": WHY_NOT_ASKED} if _is_left_out(rule) else rule for rule in document["rules"]],
+        "told": None,
         "unread": [{**each, "due_at": None} for each in document["unread"]],
     }
 

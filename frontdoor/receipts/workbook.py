@@ -6,6 +6,7 @@
     Your rows       the sender's columns; in the cell that a rule is about stands the rule
     Rules           the dictionary: every rule that was put to the delivery
     Columns         what is expected in each column
+    Who was told    letters and calls, when, and what still waits; where there is something
     Your answers    what was answered before, and what came of it; where there is something
 
 The same receipt gives the same bytes.
@@ -53,6 +54,8 @@ def workbook(document: Mapping[str, Any]) -> bytes:
             {"Column": 32, "When": 24, "What is expected": 100},
             ([each["column"], each["needed"], each["expected"]] for each in document["columns"]),
         )
+        if document["told"] and (document["told"]["letters"] or document["told"]["calls"]):
+            _told(book.add_worksheet("Who was told"), styles, document)
         if document["answers"]:
             _answers(book.add_worksheet("Your answers"), styles, document)
     return made.getvalue()
@@ -177,6 +180,34 @@ def _rules(sheet: Worksheet, styles: _Styles, document: Mapping[str, Any]) -> No
             for rule in sorted(document["rules"], key=lambda rule: rule["rule_id"])
         ),
     )
+
+
+def _told(sheet: Worksheet, styles: _Styles, document: Mapping[str, Any]) -> None:
+    zone = ZoneInfo(document["receipt"]["timezone"])
+
+    def at(instant: datetime | None) -> str:
+        return f"{instant.astimezone(zone):%Y-%m-%d %H:%M}" if instant else ""
+
+    told = document["told"]
+    letters = (
+        [
+            each["to_role"].replace("_", " "),
+            f"a letter: {each['subject']}",
+            "sent" if each["sent_at"] else "not sent yet",
+            at(each["sent_at"] or each["written_at"]),
+        ]
+        for each in told["letters"]
+    )
+    calls = (
+        [
+            each["by_role"].replace("_", " "),
+            f"a call to you about what could not be read ({each['lines']})",
+            (each["outcome"] or "closed").replace("_", " ") if each["closed_at"] else "to be made by",
+            at(each["closed_at"] or each["due_at"]),
+        ]
+        for each in told["calls"]
+    )
+    _table(sheet, styles, {"Who": 32, "What": 80, "State": 20, "When": 18}, [*letters, *calls])
 
 
 def _answers(sheet: Worksheet, styles: _Styles, document: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from frontdoor.contract import House, Rule
-from frontdoor.simulator.broken import AFTER_THE_GOOD, BREAKS, PAIRED, SHARED, TWICE
+from frontdoor.simulator.broken import AFTER_THE_GOOD, BREAKS, PAIRED, SHARED, TIMES, TWICE
 from frontdoor.simulator.good import Record
 from frontdoor.simulator.layout import write_xml
 from frontdoor.simulator.sample import Sample, columns_of, sample_of
@@ -63,6 +63,6 @@ def _told(sample: Sample, rules: list[str]) -> Iterator[tuple[Record, int]]:
             number += 1
         else:
             yield sample.record(number, rule), number
-            if rule in PAIRED:
+            for _ in range(1 if rule in PAIRED else TIMES.get(rule, 1) - 1):
                 number += 1
                 yield sample.record(number, rule), number

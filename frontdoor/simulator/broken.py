@@ -1,7 +1,8 @@
 """For each rule, what to change in a good record so that it fails: as few cells as can be, and no other rule with it.
 
 Some rules cannot be seen in one record. The writer gives a second record the number of the first (`SHARED`), spoils
-two records in the same way (`PAIRED`), tells what the record before told under a number of its own (`TWICE`), makes a
+two records in the same way (`PAIRED`), gives records one account, of which the later one (`COPIED`) or each of many
+(`STANDARD`) is found, tells what the record before told under a number of its own (`TWICE`), makes a
 record another child's under the number that it has in the good file of the same seed (`REUSED`), changes what that file
 said of it (`CHANGED`), or leaves it out (`GONE`).
 """
@@ -27,6 +28,10 @@ REUSED = frozenset({"POL-002"})
 TWICE = frozenset({"POL-003"})
 CHANGED = frozenset({"VIS-017"})
 GONE = frozenset({"VIS-014"})
+COPIED = frozenset({"POL-031", "REF-026"})
+STANDARD = frozenset({"POL-032", "REF-027"})
+# In how many records the same account then stands; standard is what stands in so many matters.
+TIMES = {rule: 2 for rule in COPIED} | {rule: 5 for rule in STANDARD}
 AFTER_THE_GOOD = REUSED | CHANGED | GONE
 SHORT = "Argument at home, child there."
 SERIOUS = (
@@ -98,7 +103,7 @@ BREAKS: Mapping[str, Callable[[Record, date], Record]] = {
     "POL-020": _without("child_risk_grade"),
     "POL-021": _without("grade_rationale"),
     "POL-022": _cells(child_risk_grade="green", red_line_facts=["weapon"]),
-    "POL-023": _cells(child_risk_grade="green", red_line_facts=["none"], narrative=SERIOUS),
+    "POL-023": _cells(child_risk_grade="green", red_line_facts=["none"], narrative=f"{SERIOUS} Our log: {N}."),
     "POL-024": _without("da_tool", notice_type="domestic"),
     "POL-025": _without("suspect_status", child_risk_grade="red"),
     "POL-026": _pol_026,
@@ -106,6 +111,8 @@ BREAKS: Mapping[str, Callable[[Record, date], Record]] = {
     "POL-028": _cells(powers_used="police_protection", child_risk_grade="red"),
     "POL-029": _cells(notice_type="missing"),
     "POL-030": _without("handling_condition"),
+    "POL-031": _cells(narrative=ACCOUNTS[1]),
+    "POL-032": _cells(narrative=ACCOUNTS[2]),
     "REF-001": _without("contact_reference"),
     "REF-003": _without("surname"),
     "REF-004": _without("forename", "surname", "dob", name_status="not_known", dob_status="unknown"),
@@ -140,6 +147,8 @@ BREAKS: Mapping[str, Callable[[Record, date], Record]] = {
         rationale="Closed without a call.",
     ),
     "REF-025": _cells(record_role="council_record", status="open"),
+    "REF-026": _cells(narrative=ACCOUNTS[1]),
+    "REF-027": _cells(narrative=ACCOUNTS[2]),
     "REF-101": _cells(referral_nfa="yes"),
     "REF-102": lambda record, _on: (
         record | {"icpc_date": record["icpc_date"] + timedelta(days=6 - record["icpc_date"].isoweekday())}

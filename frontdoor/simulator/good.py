@@ -106,7 +106,7 @@ def police(chance: Random, on: date) -> Record:
         "incident_is_home": "yes",
         "child_role": chance.choice(["witness", "lives_there", "victim"]),
         "harm_type": harm + chance.choice([[], [], ["emotional_abuse"], ["carer_substance"]]),
-        "narrative": chance.choice(invented.ACCOUNTS),
+        "narrative": f"{chance.choice(invented.ACCOUNTS)} Our log: {N}.",
         "red_line_facts": facts,
         "present": "yes",
         "place_of_child": chance.choice(["upstairs", "on the stairs", "in the same room", "in the kitchen"]),
@@ -164,7 +164,7 @@ def referral(chance: Random, on: date) -> Record:
         "concern_type": chance.choice(
             [["neglect"], ["domestic_abuse"], ["emotional_abuse", "neglect"], ["physical_abuse"]]
         ),
-        "narrative": chance.choice(invented.ACCOUNTS),
+        "narrative": f"{chance.choice(invented.ACCOUNTS)} Our log: {N}.",
         "injury": "no",
         "immediate_danger": "no",
         "child_location_now": "in class",

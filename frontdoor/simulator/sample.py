@@ -17,7 +17,7 @@ from random import Random
 
 from frontdoor import clock
 from frontdoor.contract import AgencyFeed, Feed, House
-from frontdoor.simulator.broken import AFTER_THE_GOOD, BREAKS, GONE, PAIRED, REUSED, SHARED, TWICE
+from frontdoor.simulator.broken import AFTER_THE_GOOD, BREAKS, GONE, PAIRED, REUSED, SHARED, TIMES, TWICE
 from frontdoor.simulator.good import BY_KIND, GOOD, Record
 from frontdoor.simulator.layout import write_xml
 from frontdoor.simulator.words import pack, words_of
@@ -47,7 +47,11 @@ class Sample:
         """The record of that number, good or failing a rule."""
         record = GOOD[self.source](Random(f"{self.source}:{self.seed}:{self.on}:{number}"), self.on)
         record |= BY_KIND.get(self.kind, {}) if self.source == "referral" else {}
-        return BREAKS[rule](record, self.on) if rule is not None and rule in BREAKS else record
+        if rule is None or rule not in BREAKS:
+            return record
+        broken = BREAKS[rule](record, self.on)
+        # One account for several records of a file, and for those of no other.
+        return broken | {"narrative": f"{broken['narrative']} Our log: {self.prefix}0."} if rule in TIMES else broken
 
 
 def sample_records(
@@ -61,10 +65,10 @@ def sample_records(
 ) -> bytes:
     """A file of so many records that `agency` might send by `feed` (or a layout) on a day (default: today).
 
-    No rule fails in it, except `break_rule` in one record (two for rules about two records; rules about what came
-    earlier, POL-002 or VIS-014, fail once the good file of the same seed and day came before, and one about a record
-    that is gone has one record less). Raises ValueError where nothing is agreed between them or the rule cannot fail in
-    such a file.
+    No rule fails in it, except `break_rule` in one record (two for rules about two records, five for standard text;
+    rules about what came earlier, POL-002 or VIS-014, fail once the good file of the same seed and day came before, and
+    one about a record that is gone has one record less). Raises ValueError where nothing is agreed between them or the
+    rule cannot fail in such a file.
     """
     sample = sample_of(house, agency, feed, seed, on)
     _refuse(house, sample, agency, break_rule, records)
@@ -103,7 +107,8 @@ def write_sample(
 ) -> None:
     """Write such a file, record by record. With `failing_ratio` every rule fails in that share, in records of its own.
 
-    Rules about an earlier delivery are left out. Raises ValueError as above, and where the ratio leaves no room.
+    Rules about an earlier delivery, or about one account of several matters, are left out. Raises ValueError as above,
+    and where the ratio leaves no room.
     """
     sample = sample_of(house, agency, feed, seed, on)
     if sample.has_layout:
@@ -111,7 +116,8 @@ def write_sample(
     _refuse(house, sample, agency, break_rule, records)
     slots, every = {}, 0
     if failing_ratio:
-        rules = [rule.rule_id for rule in sample.feed.rules if rule.rule_id in {*BREAKS, *SHARED} - AFTER_THE_GOOD]
+        breakable = {*BREAKS, *SHARED} - AFTER_THE_GOOD - {*TIMES}
+        rules = [rule.rule_id for rule in sample.feed.rules if rule.rule_id in breakable]
         rules = [rule for rule in rules if sample.feed.rule(rule).applies(house.agencies[agency], feed)]
         every = round(1 / failing_ratio)
         if len(rules) >= every:
@@ -142,9 +148,10 @@ def _refuse(house: House, sample: Sample, agency: str, rule: str | None, records
         or not known[0].applies(house.agencies[agency], sample.source)
     ):
         raise ValueError(f"{rule} cannot fail in a file that {agency} sends by {sample.source}")
-    needs_two = rule in SHARED | PAIRED | TWICE | GONE
-    if records < (2 if needs_two else 1):
-        raise ValueError(f"{rule} needs {'two records' if needs_two else 'a record'} to fail")
+    needed = TIMES.get(rule, 2 if rule in SHARED | PAIRED | TWICE | GONE else 1)
+    if records < needed:
+        said = {1: "a record", 2: "two records"}.get(needed, f"{needed} records")
+        raise ValueError(f"{rule} needs {said} to fail")
 
 
 def _lines(
@@ -156,6 +163,7 @@ def _lines(
     words = words_of(sample.feed, sample.agreed, columns, sample.on, sample.seed)
     yield words.header()
     middle = records // 2
+    last = middle + (TIMES.get(break_rule or "", 1) - 1) // 2
     pieces: dict[tuple[int, str | None], list[str]] = {}
     block: list[str] = []
     for n in range(records):
@@ -163,6 +171,8 @@ def _lines(
         if rule in GONE:
             continue
         if break_rule in PAIRED and n == middle - 1:
+            rule = break_rule
+        if break_rule in TIMES and -TIMES[break_rule] < n - last <= 0:
             rule = break_rule
         number = n
         if rule in SHARED:

@@ -26,7 +26,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
-from frontdoor import clock, database
+from frontdoor import clock, database, logbook
 from frontdoor.settings import Settings
 from frontdoor.warehouse import safety_net, slices
 from frontdoor.warehouse.dbt_runner import PROJECT, Dbt, dbt_for
@@ -199,10 +199,16 @@ def _one_build(call: _Call, claim: slices.Claim) -> tuple[BuildResult, set[int]]
             ),
         )
         connection.commit()
-    if outcome.failed:
-        log.error("build %s: these models failed: %s", build_id, ", ".join(sorted(outcome.failed)))
-    if caught.rescued_count:
-        log.error("build %s: the safety net listed %s record(s)", build_id, caught.rescued_count)
+    with logbook.about(build_id=build_id):
+        if outcome.failed:
+            log.error("these models failed: %s", ", ".join(sorted(outcome.failed)))
+        if caught.rescued_count:
+            log.error("the safety net listed %s record(s)", caught.rescued_count)
+        logbook.steps.info(
+            "built %s deliveries in %.3f s",
+            len({each.delivery_id for each in claim.slices if each.feed not in undone}),
+            sum(seconds.values()),
+        )
     return BuildResult(
         builds_count=1,
         deliveries_count=len({each.delivery_id for each in claim.slices if each.feed not in undone}),
@@ -237,7 +243,8 @@ def _test(call: _Call) -> BuildResult:
         )
         connection.commit()
     if failed:
-        log.error("build %s: these data tests failed: %s", build_id, ", ".join(sorted(failed)))
+        with logbook.about(build_id=build_id):
+            log.error("these data tests failed: %s", ", ".join(sorted(failed)))
     return BuildResult(tests_failed=tuple(sorted(failed)), seconds={"tests": seconds})
 
 

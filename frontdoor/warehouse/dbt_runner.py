@@ -43,7 +43,7 @@ LOCK_PAUSES = (0.2, 1.0, 3.0)
 PASSING_TROUBLE = ("lock timeout", "deadlock detected", "tuple concurrently", "could not obtain lock")
 # What an address may say beyond host, port, name and role: the profile has no place for it, libpq reads PGSSLMODE etc.
 BY_ENVIRONMENT = (
-    *("passfile", "password", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir", "hostaddr"),
+    *("passfile", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir", "hostaddr"),
     *("ssl_min_protocol_version", "channel_binding", "require_auth", "gssencmode", "target_session_attrs"),
 )
 SESSION = "-c TimeZone=UTC -c lock_timeout=5s -c client_connection_check_interval=2s"
@@ -127,8 +127,7 @@ class Dbt:
     def manifest(self) -> Any:
         """The parsed project, kept in the process until a file of it changes; None when it cannot be parsed."""
         # The parsed project holds the name of the database; what only connections need does not matter to it.
-        address = [value for name, value in sorted(self.variables.items()) if name.startswith("FRONTDOOR_DBT_")]
-        key = (self.project, *address, self.made_of())
+        key = (self.project, self.variables["FRONTDOOR_DBT_NAME"], self.made_of())
         if key not in _manifests:
             parsed = self._call(["parse", *self._options()], None)
             if parsed is None or not parsed.success:
@@ -216,6 +215,8 @@ def dbt_for(settings: Settings, project: Path = PROJECT) -> Dbt:
     }
     said = {name: value for name, value in parts.items() if name in BY_ENVIRONMENT}
     variables |= {f"PG{name.replace('_', '').upper()}": value for name, value in said.items()}
+    if "password" in parts:
+        variables["DBT_ENV_SECRET_FRONTDOOR"] = parts["password"]
     return Dbt(project=project, folder=settings.home / "dbt", variables=variables)
 
 

@@ -27,6 +27,8 @@ READING = {
     "has_own_key": "boolean not null",
     "child_key": "text",
     "sender_reference": "text",
+    "_account_words": "bigint",
+    "_account_told": "text",
     "_sufficiency": "text",
 }
 TYPES = {
@@ -58,6 +60,8 @@ def ensure_raw_tables(connection: Connection, house: House) -> None:
                 cursor.execute("set local lock_timeout = '30s'")
                 _ensure(cursor, feed.code, raw_columns(feed), indexes=())
                 _ensure(cursor, f"{feed.code}_read", read_columns(feed), indexes=("record_key",))
+                if feed.account:
+                    _index_accounts(cursor, feed.code)
             connection.commit()
             for month in (now, now.replace(day=1) + timedelta(days=32)):
                 ensure_partition(connection, feed.code, month)
@@ -122,6 +126,16 @@ def _ensure(cursor: Cursor, name: str, columns: dict[str, str], indexes: tuple[s
                 f"The contract of {name} makes {column} {bare}, but the table holds {there[column]}:"
                 " give the property a new name."
             )
+
+
+def _index_accounts(cursor: Cursor, feed: str) -> None:
+    """Whoever told an account is found by its words, the first first. On a table that grew the column this is quick."""
+    cursor.execute(
+        sql.SQL(
+            "create index if not exists {} on {} (_account_words, _delivery_id, _record_no)"
+            " where _account_words is not null"
+        ).format(sql.Identifier(f"{feed}_read_accounts"), sql.Identifier("raw", f"{feed}_read"))
+    )
 
 
 def _columns_there(cursor: Cursor, name: str) -> dict[str, str]:

@@ -37,6 +37,8 @@ TECHNICAL = {
     "child_key": "The agency and its number for the child, as an opaque hash; null without a number.",
     "sender_reference": "The reference by which the sender knows the record.",
     "_agency_kind": "What kind of agency sent the record, as known when it was read; no record can say it of itself.",
+    "_account_words": "Fingerprint of the words of the account: equal where case, spaces and punctuation alone differ.",
+    "_account_told": "Whether the account is copied from another matter (copied), or stands in many (standard).",
     "_sufficiency": "A letter per element: P present, U unknown with a reason, M missing, N not applicable.",
 }
 

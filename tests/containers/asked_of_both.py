@@ -32,7 +32,9 @@ def test_first_delivery_is_published_within_three_minutes_of_up(stack: Stack, li
 
 
 def test_idle_memory_is_below_two_and_a_half_gigabytes(stack: Stack, live: LiveStack) -> None:
-    live.wait_until(lambda: live.rows("select count(*) from warehouse.builds where ended_at is null") == [(0,)], 60, "rest")
+    live.wait_until(
+        lambda: live.rows("select count(*) from warehouse.builds where ended_at is null") == [(0,)], 60, "rest"
+    )
     held = stack.memory_bytes()
     print(f"{stack.profile}: {held / 2**30:.2f} GB in all, shared pages counted once")
     assert 2**28 < held < IDLE_MEMORY_BYTES
@@ -42,11 +44,17 @@ def test_nothing_listens_but_the_page_on_loopback(stack: Stack, live: LiveStack)
     published = {
         (each["HostIp"], port)
         for service in stack.services()
-        for port, where in (json.loads(podman("inspect", stack.container(service)))[0]["HostConfig"]["PortBindings"] or {}).items()
+        for port, where in (
+            json.loads(podman("inspect", stack.container(service)))[0]["HostConfig"]["PortBindings"] or {}
+        ).items()
         for each in where
     }
     assert published == {("127.0.0.1", "8080/tcp")}
-    listening = {c.laddr.ip for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr.port == stack.port}
+    listening = {
+        c.laddr.ip
+        for c in psutil.net_connections("tcp")
+        if c.status == psutil.CONN_LISTEN and c.laddr.port == stack.port
+    }
     assert listening == {"127.0.0.1"}
 
 
@@ -72,7 +80,9 @@ def test_page_wants_a_login(stack: Stack, live: LiveStack) -> None:
 def test_parts_run_without_rights_and_cannot_write_into_their_image(stack: Stack, live: LiveStack) -> None:
     for service in set(stack.services()) - {"postgres", "redis"}:
         assert stack.execute(service, "id", "-u") == "10001", service
-        said = stack.execute(service, "sh", "-c", "touch /opt/frontdoor/app/x /usr/x /x 2>&1; grep CapEff /proc/self/status", check=False)
+        said = stack.execute(
+            service, "sh", "-c", "touch /opt/frontdoor/app/x /usr/x /x 2>&1; grep CapEff /proc/self/status", check=False
+        )
         assert said.count("Read-only file system") == 3, service
         assert said.endswith("0000000000000000"), service
 
@@ -107,9 +117,12 @@ def test_doctor_is_content(stack: Stack, live: LiveStack) -> None:
     assert not ill
 
 
-def test_each_service_killed_in_turn_while_fifty_files_land_loses_and_doubles_nothing(stack: Stack, live: LiveStack) -> None:
+def test_each_service_killed_in_turn_while_fifty_files_land_loses_and_doubles_nothing(
+    stack: Stack, live: LiveStack
+) -> None:
     payloads = [
-        live.sample("wearside_police", "police", RECORDS, break_rule="POL-020" if n % 5 == 0 else None) for n in range(FILES)
+        live.sample("wearside_police", "police", RECORDS, break_rule="POL-020" if n % 5 == 0 else None)
+        for n in range(FILES)
     ]
     victims = stack.services()
     hashes = []

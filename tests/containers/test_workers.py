@@ -34,7 +34,9 @@ def test_worker_killed_while_it_loads_is_replaced_by_the_other(stack: Stack, liv
     since = time.monotonic()
     try:
         assert stack.main_process(killed) == 0
-        live.wait_until(lambda: live.published([sha256]) == 1, PUBLISHED_BY_THE_OTHER_WITHIN_SECONDS, "the other worker")
+        live.wait_until(
+            lambda: live.published([sha256]) == 1, PUBLISHED_BY_THE_OTHER_WITHIN_SECONDS, "the other worker"
+        )
         print(f"published by the other worker {time.monotonic() - since:.0f} s after the kill")
         assert stack.main_process(killed) == 0, "it came back, so nothing was shown"
     finally:
@@ -53,6 +55,8 @@ def test_both_workers_take_tasks_and_are_told_ids_alone(stack: Stack, live: Live
     live.wait_until(lambda: live.published(hashes) == 4, 60, "four files to be published")
     said = {service: podman("logs", "--tail", "2000", stack.container(service)) for service in ("worker-1", "worker-2")}
     assert any("execute_workload" in text or "Executing workload" in text for text in said.values())
-    names = [name for (name,) in live.rows("select distinct surname from raw.police where surname is not null limit 20")]
+    names = [
+        name for (name,) in live.rows("select distinct surname from raw.police where surname is not null limit 20")
+    ]
     assert names
     assert not [name for name in names for text in said.values() if name in text]

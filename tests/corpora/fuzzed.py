@@ -55,7 +55,7 @@ def _broken(house: House, on: date) -> Iterator[Fuzzed]:
         feed = house.feeds[source if source in house.feeds else house.layouts[source].feeds[0]]
         for number, rule in enumerate(feed.rules):
             if rule.applies(house.agencies[agency], source) and rule.rule_id not in AFTER_THE_GOOD:
-                content = sample_records(house, agency, source, 4, seed=number, break_rule=rule.rule_id, on=on)
+                content = sample_records(house, agency, source, 5, seed=number, break_rule=rule.rule_id, on=on)
                 yield Fuzzed(rule.rule_id, agency, source, content)
 
 

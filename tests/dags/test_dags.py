@@ -34,10 +34,13 @@ print(json.dumps({{"dags": found, "heavy": heavy, "errors": bag.import_errors}})
 
 @pytest.fixture(scope="module")
 def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    home = tmp_path_factory.mktemp("airflow")
+    return _parsed_by_airflow(tmp_path_factory.mktemp("airflow"))
+
+
+def _parsed_by_airflow(home: Path, **more: str) -> dict:
     run = subprocess.run(
         [sys.executable, "-c", _PARSE.format(root=str(ROOT), dags=str(DAGS), heavy=HEAVY)],
-        env={**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"},
+        env={**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False", **more},
         capture_output=True,
         text=True,
         timeout=120,
@@ -56,6 +59,15 @@ def test_every_source_has_a_dag_named_after_it(parsed: dict) -> None:
     assert sources == contract.sources(), "what the DAG files list by name is not what the contracts declare"
     assert {f"feed_{source}" for source in sources} <= parsed["dags"].keys()
     assert {"warehouse", "alerts", "sweep"} <= parsed["dags"].keys()
+
+
+def test_monitoring_has_a_dag_only_where_somebody_is_to_be_told(parsed: dict, tmp_path: Path) -> None:
+    assert "monitoring" not in parsed["dags"]
+    told = _parsed_by_airflow(tmp_path, FRONTDOOR_METRICS=f"file:{tmp_path}/metrics.prom")
+    assert told["dags"]["monitoring"]["tasks"] == ["tell_monitoring"]
+    for heading in ("What arrives:", "Who owns it:", "When it fails:", "Run it again:"):
+        assert heading in told["dags"]["monitoring"]["doc"]
+    assert told["heavy"] == [] and told["errors"] == {}
 
 
 def test_parsing_imports_no_heavy_library(parsed: dict) -> None:

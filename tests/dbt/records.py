@@ -150,6 +150,8 @@ def _read(
         "has_own_key": has_own_key,
         "child_key": _hash("child", agency, *child) if all(child) else None,
         "sender_reference": said.get(contract.reference_property),
+        "_account_words": None,
+        "_account_told": None,
         "_sufficiency": row.get("letters", "P" * len(contract.elements)),
     }
     for each in contract.properties:

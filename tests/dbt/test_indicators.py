@@ -45,6 +45,9 @@ def test_correction_improves_the_score_since_and_never_the_first(marts: Marts, m
     assert score(marts, "Q06_sufficiency", "voice", "as_known", MONDAY.date()) == [(0, 4, 0)]
     assert score(marts, "Q06_sufficiency", "voice", "as_corrected", MONDAY.date()) == [(1, 4, 0)]
     assert score(marts, "Q06_effort", "voice", "as_corrected", MONDAY.date()) == [(2, 4, 0)]
+    # Of two answers one is that it is not known; the two that were left out are no answers.
+    assert score(marts, "Q06_unknown", "voice", "as_corrected", MONDAY.date()) == [(1, 2, 2)]
+    assert score(marts, "Q06_unknown", "voice", "as_known", MONDAY.date()) == [(0, 0, 4)]
     assert score(marts, "Q06_sufficiency", "voice", "as_corrected", later.date() - timedelta(days=1)) == []
     assert score(marts, "Q06_sufficiency", "voice", "as_corrected", date(2026, 3, 1), "month") == [(1, 4, 0)]
 

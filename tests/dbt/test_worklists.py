@@ -8,6 +8,8 @@ import pytest
 from tests.dbt import records
 from tests.dbt.conftest import Marts
 
+pytestmark = pytest.mark.on_both_servers
+
 CHILD = {
     "child_ref": "1",
     "forename": "Ann",

@@ -1,4 +1,4 @@
-"""A hundred invented children whose values must not be found outside the warehouse, the archive and the landing zone.
+"""A hundred invented children whose values must not be found outside the warehouse and the landing zone.
 
 Their names, dates, numbers, addresses and words also stand in references, headers and file names, in records that
 cannot be read, and in a model that fails. Mend: the sink named in the failure; errors go through database.safe_error.
@@ -181,7 +181,7 @@ def test_commands_print_no_canary(printed: str) -> None:
     assert _leaks(printed.encode()) == []
 
 
-@pytest.mark.parametrize("sink", ["log", "airflow", "dbt", "mail", "run", "postgres-log"])
+@pytest.mark.parametrize("sink", ["log", "airflow", "dbt", "mail", "run", "archive", "postgres-log"])
 def test_files_of_the_platform_hold_no_canary(live: Live, printed: str, sink: str) -> None:
     files = list(_files_of(live, sink))
     assert files, f"{sink}: nothing was looked at"

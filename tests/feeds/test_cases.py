@@ -71,6 +71,9 @@ def cases(folder: str) -> list[Case]:
             made = good | {name: str(value) for name, value in (change or {}).items()}
             own = made[reference] and made[reference] != "n/a" and folder != "cin_census"
             others = {name: f"{made[name]}-{number}" for name in numbered if made.get(name)}
+            if "narrative" in good and made["narrative"] == good["narrative"]:
+                # Cases are no copies of one another; the records of one case are.
+                others["narrative"] = f"{good['narrative']} Case {number}."
             return made | {reference: f"{made[reference]}-{number}" if own else made[reference]} | others
 
         first = each.get("change") or {}

@@ -370,7 +370,12 @@ def test_every_format_says_that_nothing_was_sent(told: Path, capsys: pytest.Capt
     for ending in ("html", "xlsx", "json"):
         assert run(told, broken("POL-020"), "--out", str(told / f"r.{ending}")) == 0
     page = (told / "r.html").read_text()
-    assert "<title>Check before sending</title>" in page and "Nothing was sent" in page and "Not asked: POL-002" in page
+    assert (
+        "<title>Check before sending</title>" in page
+        and "Nothing was sent" in page
+        and "Not asked: POL-002. Such rules" in page
+    )
+    assert "is in front of the people" not in page, "what was not sent is in front of nobody"
     assert "Receipt for delivery" not in page and "Quote delivery" not in page and "None" not in page
     book = openpyxl.load_workbook(told / "r.xlsx")
     cells = [str(cell) for row in book["Summary"].iter_rows(values_only=True) for cell in row if cell]

@@ -18,6 +18,8 @@ import pytest
 from frontdoor import cli
 from frontdoor import settings as setting
 
+pytestmark = pytest.mark.on_both_servers
+
 CANARIES = ("Canary", "lowest", "Jane")
 
 

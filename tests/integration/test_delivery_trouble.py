@@ -85,6 +85,25 @@ def test_file_that_fails_again_and_again_is_given_up_and_a_replay_takes_it_up(
     assert _rows(ready, "select count(*) from quality.dead_letters where resolved_at is null") == [(0,)]
 
 
+def test_file_whose_key_was_lost_holds_no_other_and_a_replay_takes_it_up_when_the_key_is_back(ready: Any) -> None:
+    _land(ready, 21)
+    connection = ready.connect()
+    assert intake.take(connection, ready.settings, load_house()) == 1
+    connection.close()
+    key_file = ready.settings.archive_key
+    key_file.rename(key_file.with_name("elsewhere"))
+    _land(ready, 22)
+    delivery.ingest(ready.settings)
+    (lost, first), (_, second) = _rows(
+        ready, "select delivery_id, status from intake.deliveries order by delivery_id desc limit 2"
+    )[::-1]
+    assert (first, second) == ("dead_letter", "published")
+    key_file.with_name("elsewhere").rename(key_file)
+    assert delivery.replay(ready.settings, [lost]) == 1
+    assert _rows(ready, "select count(*) from raw.police where _delivery_id = %s", lost) == [(RECORDS,)]
+    assert _rows(ready, "select count(*) from quality.dead_letters where resolved_at is null") == [(0,)]
+
+
 def test_replay_that_dies_half_way_is_finished_by_the_next_drain_without_a_mail(
     ready: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

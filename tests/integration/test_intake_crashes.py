@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from frontdoor.intake import archive, duplicate, landing, ledger, members
+from frontdoor.intake import archive, duplicate, landing, ledger, members, volumes
 from frontdoor.intake import taken as taken_files
 from frontdoor.settings import as_environment
 from tests import intake_house
@@ -74,8 +74,8 @@ def after(function: Callable[..., Any]) -> Callable[..., Any]:
 BEFORE_AND_AFTER = [
     (os, "rename"),
     (archive, "store"),
-    (archive, "_copy"),
-    (archive, "sync_folder"),
+    (archive, "_seal"),
+    (volumes, "sync_folder"),
     (os, "replace"),
     (os, "fsync"),
     (members, "parts_of"),
@@ -106,6 +106,8 @@ def test_crash_between_two_steps_of_taking_loses_and_doubles_nothing(
     assert state(place) == (2, 2, 2, 2, 2)
     assert place.left() == []
     assert not list(place.settings.archive.glob(".*"))
+    named = {name for (name,) in place.all("select stored_name from intake.files")}
+    assert set(archive.each(place.settings)) == named, "nothing is in the archive that the ledger does not name"
 
 
 def test_crash_while_loading_leaves_the_delivery_received(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from frontdoor.intake import archive
 from tests import intake_house
 from tests.conftest import Database
 from tests.intake_house import Place
@@ -54,8 +54,8 @@ def test_good_file_is_archived_written_down_loaded_and_cleared(place: Place) -> 
     assert place.findings() == []
     assert delivery_row(place) == ("loaded", None, 2, 2, 0)
     name, sha256, size = place.one("select file_name, sha256_stored, size_bytes from intake.files")
-    assert (name, size) == ("a name.csv", len(GOOD))
-    assert archive.path_of(place.settings.archive, sha256).read_bytes() == GOOD
+    assert (name, size, sha256) == ("a name.csv", len(GOOD), hashlib.sha256(GOOD).hexdigest())
+    assert place.archived() == GOOD
     assert place.left() == []
     assert place.all("select member_no, member_name, feed, record_count from intake.members") == [
         (1, "file", "police", 2)
@@ -111,8 +111,7 @@ def test_file_for_an_unknown_agency_or_feed_is_kept_for_a_person(place: Place, f
     assert file_row(place) == ("unknown", "unknown", "dead_letter", reason)
     assert place.all("select * from intake.deliveries") == []
     assert place.one("select owner_role, delivery_id from quality.dead_letters") == ("data_engineer", None)
-    sha256 = place.one("select sha256_stored from intake.files")[0]
-    assert archive.path_of(place.settings.archive, sha256).read_bytes() == GOOD
+    assert place.archived() == GOOD
     assert place.left() == []
 
 

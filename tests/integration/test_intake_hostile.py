@@ -106,7 +106,7 @@ def test_error_of_one_file_holds_no_other_and_is_a_dead_letter(place: Place, mon
     refusal = probe.refusal
 
     def fails(content: Content, form: str | None) -> str | None:
-        if content.path.read_bytes() == bad_bytes:
+        if content.open().read() == bad_bytes:
             raise LookupError(f"unknown encoding: {CANARY}")
         return refusal(content, form)
 

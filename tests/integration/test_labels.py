@@ -111,6 +111,8 @@ def test_an_ambiguous_label_stays_unmapped_and_waits_no_longer(place: Any, capsy
     agreed = load_house().agency_feed(*SENDER, SENDER[1], clock.now().date())
     assert agreed is not None
     assert not agreed.ambiguous.get("notice_type")
+    written = (expectations() / "police/agencies/wearside_police.yaml").read_text(encoding="utf-8")
+    assert "ambiguous" not in written, "no empty list is left behind"
     assert agreed.codes["notice_type"]["Incident"] == "child"
 
 
@@ -130,6 +132,8 @@ def test_one_unknown_item_of_a_list_is_listed_alone_and_a_filler_is_none(place: 
         (["--list", "notice_type", "--label", "ccn", "--to", "adult"], "is mapped to child already"),
         (["--list", "notice_type", "--label", "CCN", "--ambiguous"], "is mapped to child already"),
         (["--list", "notice_type", "--label", " ", "--to", "adult"], "wants the text of a label"),
+        (["--list", "notice_type", "--label", "child", "--to", "domestic"], "is the code child of notice_type itself"),
+        (["--list", "notice_type", "--label", "DOMESTIC ", "--ambiguous"], "is the code domestic of notice_type"),
     ],
 )
 def test_a_wrong_answer_is_refused_and_nothing_is_written(

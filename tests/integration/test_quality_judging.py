@@ -22,6 +22,8 @@ from frontdoor.quality import engine, judging, warm
 from tests.integration import quality_support as trial
 from tests.integration.quality_support import FEED, record_rule, rows_rule
 
+pytestmark = pytest.mark.on_both_servers
+
 NAME = record_rule("TRI-001", "forename_state <> 'ok'")
 SMALL = record_rule("TRI-002", "number > 5", applies_when="number_state = 'ok'")
 TWICE = rows_rule(

@@ -11,6 +11,8 @@ import pytest
 from frontdoor.contract import Element, House
 from tests.integration import quality_support as trial
 
+pytestmark = pytest.mark.on_both_servers
+
 HOSTILE = [
     *(
         "",

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from frontdoor.quality.reading import labels
 from frontdoor.quality.reading.formats import iso_order
 
+pytestmark = pytest.mark.on_both_servers
+
 # Clocks on the wall: without a zone on purpose.
 # ruff: noqa: DTZ001
 LOCAL_TIMES = st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1))

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import openpyxl
 import pytest
 from lxml import etree
 
-from frontdoor import delivery, receipts, reference
+from frontdoor import clock, delivery, receipts, reference
 from frontdoor.cli import main
 from frontdoor.contract import expectations_folder, load_house
 from frontdoor.prepare import prepare
@@ -113,6 +114,10 @@ def test_file_that_cannot_be_read_whole_is_answered_too(
     assert receipt["verdict"] == verdict
     assert receipt["sentence"].endswith(sentence) or sentence in receipt["sentence"]
     assert counts["records_in"] == counts["records_listed"] + counts["records_unread"]
+    page = platform.settings.receipts / "wearside_schools" / f"delivery-{receipt['receipt']['delivery_id']}.html"
+    assert "<p>Nothing.</p>" not in page.read_text(encoding="utf-8"), (
+        "nothing to mend, of a file that nobody could read"
+    )
 
 
 def test_correction_says_what_it_mended_and_what_persists(platform: Database) -> None:
@@ -219,14 +224,61 @@ def test_workbook_has_the_sender_s_columns_and_rows(platform: Database) -> None:
     receipt = answered(
         platform, "wearside_schools", "referral", poor("referral", "wearside_schools", "REF-003", 6, seed=49)
     )
-    book = openpyxl.load_workbook(io.BytesIO(receipts.workbook(receipt)))
-    assert book.sheetnames == ["Summary", "Critical first", "All", "Your rows", "Rules", "Columns"]
+    assert receipt["told"]["letters"]
+    delivery_id = receipt["receipt"]["delivery_id"]
+    book = openpyxl.load_workbook(platform.settings.receipts / "wearside_schools" / f"delivery-{delivery_id}.xlsx")
+    assert book.sheetnames == ["Summary", "Critical first", "All", "Your rows", "Rules", "Columns", "Who was told"]
     header, *lines = book["Your rows"].iter_rows(values_only=True)
     row = next(each["row"] for each in receipt["findings"])
     ((said),) = [dict(zip(header, line, strict=True)) for line in lines]
     assert said["Row"] == row and said["Pupil last name"] == "REF-003" and said["Log number"] is None
     filled = [cell for sheet in book for cells in sheet.iter_rows() for cell in cells if cell.data_type == "f"]
     assert not filled, "a formula"
+
+
+def test_receipt_says_who_was_told_and_what_still_waits(platform: Database, connection: Any) -> None:
+    receipt = answered(
+        platform, "wearside_schools", "referral", poor("referral", "wearside_schools", "REF-003", 6, seed=52)
+    )
+    (letter,) = receipt["told"]["letters"]
+    assert (letter["to_role"], letter["state"]) == ("wearside_schools_liaison", "sent")
+    assert letter["sent_at"] >= letter["written_at"] and receipt["told"]["letters_waiting"] == 0
+    assert f"delivery {receipt['receipt']['delivery_id']}" in letter["subject"]
+
+    content = poor("referral", "wearside_schools", "REF-024", 6, seed=53) + b'"never closed\n'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delivery.alerts, "send", lambda *_: 0)
+        receipt = answered(platform, "wearside_schools", "referral", content)
+    told, number = receipt["told"], receipt["receipt"]["delivery_id"]
+    assert {each["state"] for each in told["letters"]} == {"waits"} and len(told["letters"]) == 2
+    assert told["letters_waiting"] == 2, "the liaison of the sender, and the role of ours that must decide"
+    (call,) = told["calls"]
+    assert (call["state"], call["lines"], call["closed_at"], told["calls_waiting"]) == ("waits", 1, None, 1)
+    page = (platform.settings.receipts / "wearside_schools" / f"delivery-{number}.html").read_text()
+    assert "2 letters are still to go out." in page and "a call to you about what could not be read (1)" in page
+
+    delivery.send(platform.settings)
+    (later,) = receipts.documents(connection, HOUSE, [number])
+    assert later["told"]["letters_waiting"] == 0 and all(each["sent_at"] for each in later["told"]["letters"])
+    connection.rollback()
+    with connection, connection.cursor() as cursor:
+        cursor.execute("delete from alerts.messages where delivery_id = %s", (number,))
+    (later,) = receipts.documents(connection, HOUSE, [number])
+    assert (later["told"]["letters"], later["told"]["letters_waiting"]) == ([], 1), "a letter that nobody wrote"
+    connection.rollback()
+
+
+def test_file_that_nobody_could_read_says_that_its_liaison_was_told(platform: Database) -> None:
+    receipt = answered(platform, "wearside_schools", "referral", b"\x00\xfe\x00" * 500)
+    (letter,), (call,) = receipt["told"]["letters"], receipt["told"]["calls"]
+    assert (letter["state"], call["state"], receipt["told"]["letters_waiting"]) == ("sent", "waits", 0)
+
+
+def test_clean_file_says_that_nobody_was_told(platform: Database) -> None:
+    receipt = answered(
+        platform, "wearside_police", "police", sample_records(HOUSE, "wearside_police", "police", 7, seed=54)
+    )
+    assert receipt["told"] == {"letters": [], "calls": [], "letters_waiting": 0, "calls_waiting": 0}
 
 
 def test_large_delivery_is_answered_within_two_seconds(platform: Database, connection: Any, tmp_path: Path) -> None:
@@ -277,11 +329,13 @@ def _golden(platform: Database) -> dict[str, bytes]:
 
 
 def _without_times(receipt: Mapping[str, Any]) -> dict[str, bytes]:
-    from datetime import datetime
-
     fixed = {**receipt, "receipt": {**receipt["receipt"], "delivery_id": 17}}
+    at = datetime.fromisoformat("2026-03-02T09:00:00+00:00")
     for name in ("received_at", "checked_at", "published_at"):
-        fixed["receipt"][name] = datetime.fromisoformat("2026-03-02T09:00:00+00:00")
+        fixed["receipt"][name] = at
+    (letter,) = receipt["told"]["letters"]
+    subject = re.sub(r"delivery [0-9]+", "delivery 17", letter["subject"])
+    fixed["told"] = {**receipt["told"], "letters": [{**letter, "subject": subject, "written_at": at, "sent_at": at}]}
     return {
         "json": receipts.as_json(fixed),
         "html": receipts.page(fixed).encode(),
@@ -301,12 +355,14 @@ def test_golden_page_opens_in_a_browser_with_every_section_and_nothing_fetched(t
     )  # fmt: skip
     page = etree.fromstring(done.stdout, etree.HTMLParser())
     assert page.findtext(".//h1") == "5 received, 5 on the front door's list, 1 needs an answer."
-    assert [each.text for each in page.iter("h2")] == ["What to mend", "Row by row", "What was checked"]
+    assert [each.text for each in page.iter("h2")] == ["What to mend", "Who was told", "Row by row", "What was checked"]
     assert "CONSOLE" not in done.stderr, "the page asked for something that its policy refuses"
     assert not [each for each in page.iter("script", "img", "link", "iframe")]
 
 
-def test_receipt_is_the_golden_one_in_every_format(platform: Database) -> None:
+def test_receipt_is_the_golden_one_in_every_format(platform: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A sample is of the day on which it is written, and how many records a rule applies to with it.
+    monkeypatch.setattr(clock, "now", lambda: datetime(2026, 11, 24, 9, tzinfo=UTC))
     for ending, content in _golden(platform).items():
         kept = GOLDEN / f"golden.{ending}"
         if os.environ.get("FRONTDOOR_WRITE_GOLDEN"):

@@ -58,8 +58,7 @@ def test_every_break_is_named(here: Here, capsys: Any) -> None:  # noqa: F811
     assert adds_up(day), "a file of which nobody knows how many records it holds adds nothing to the sums"
 
     here.all("delete from worklists.triage where delivery_id = %s and record_no = 2 returning 1", whole)
-    here.all("update intake.members set reading = reading || '{\"row_count\": \"9\"}' where file_id ="
-             " (select file_id from intake.deliveries where delivery_id = %s) returning 1", whole)  # fmt: skip
+    here.all("update intake.deliveries set sender_row_count = 9 where delivery_id = %s returning 1", whole)
     here.all(
         "insert into worklists.triage (record_key, feed, agency_code, delivery_id, record_no, is_open)"
         " values ('nobody', %s, %s, %s, 77, true) returning 1", FEED, SCHOOLS, whole,

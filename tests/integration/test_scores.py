@@ -25,6 +25,8 @@ from frontdoor.settings import as_environment
 from frontdoor.simulator.sample import sample_records
 from tests.conftest import Database
 
+pytestmark = pytest.mark.on_both_servers
+
 SCHOOLS, FEED = "wearside_schools", "referral"
 HOUSE = load_house()
 

@@ -25,6 +25,8 @@ from frontdoor.settings import as_environment
 from frontdoor.simulator.sample import sample_nil, sample_records
 from tests.conftest import Database
 
+pytestmark = pytest.mark.on_both_servers
+
 LONDON = ZoneInfo("Europe/London")
 POLICE, COUNCIL = ("wearside_police", "police"), ("wearside_council", "visit")
 HOUSE = load_house()

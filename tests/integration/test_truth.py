@@ -80,11 +80,18 @@ def test_every_value_of_a_clean_town_is_the_truth(tmp_path: Path) -> None:
         compared = indicators.compare(told)
         assert compared.differ == []
         assert {*compared.equal} >= {"Q06_effort", "Q06_graded", "Q06_lag", "Q06_lag_minutes", "Q06_low_grade"}
-        assert {*compared.equal} >= {"Q12_sufficiency", "Q16_visit_gap"} and sum(compared.equal.values()) > 200
+        assert {*compared.equal} >= {"Q06_unknown", "Q12_unknown", "Q12_sufficiency", "Q16_visit_gap"}
+        ((said, partners_said),) = told.rows(
+            "select sum(numerator) filter (where indicator_id = 'Q06_unknown'),"
+            " sum(numerator) filter (where indicator_id = 'Q12_unknown') from indicators.indicator_values"
+        )
+        assert said > partners_said > 0, "somebody said that it is not known, or equality would prove nothing"
+        assert sum(compared.equal.values()) > 200
         assert "Q11" in compared.absent
         with told.connection, told.connection.cursor() as cursor:
             cursor.execute("update indicators.q06_graded set numerator = numerator + 1")
-        assert {key[0] for key, _, _ in indicators.compare(told).differ} == {"Q06_graded"}
+            cursor.execute("update indicators.q12_unknown set numerator = numerator + 1 where element = 'needs'")
+        assert {key[0] for key, _, _ in indicators.compare(told).differ} == {"Q06_graded", "Q12_unknown"}
 
 
 @pytest.mark.timeout(600)

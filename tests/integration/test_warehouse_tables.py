@@ -18,7 +18,7 @@ from frontdoor.database import BI_READER
 from frontdoor.warehouse import raw_tables, reference_tables, schema
 from tests.conftest import Database
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.on_both_servers]
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,7 @@ class _Record:
     grade: str
     has_fact: bool
     left_out: frozenset[str]
+    not_known: frozenset[str]
 
 
 def _periods(received_at: datetime) -> Iterator[tuple[str, date]]:
@@ -95,11 +96,17 @@ def _values(records: list[_Record]) -> Mapping[tuple[str, str], Value]:
     """What follows from the records of an agency in a period."""
     found: dict[tuple[str, str], Value] = {}
     is_police = records[0].feed == "police"
-    elements = {"voice", "household", "history"} | ({"rationale", "grade"} if is_police else {"other_children"})
+    elements = {"voice", "household", "history", "needs"} | (
+        {"rationale", "grade"} if is_police else {"other_children"}
+    )
     for element in elements:
         missing = sum(element in record.left_out for record in records)
-        for indicator in ("Q06_effort", "Q06_sufficiency", *(() if is_police else ("Q12_effort", "Q12_sufficiency"))):
-            found[indicator, element] = len(records) - missing, len(records), 0
+        unknown = sum(element in record.not_known for record in records)
+        answered = len(records) - missing
+        for question in ("Q06",) if is_police else ("Q06", "Q12"):
+            found[f"{question}_effort", element] = answered, len(records), 0
+            found[f"{question}_sufficiency", element] = answered - unknown, len(records), 0
+            found[f"{question}_unknown", element] = unknown, answered, missing
     if not is_police:
         return found
     graded = sum("grade" not in record.left_out for record in records)
@@ -143,10 +150,10 @@ def _elements_that_differ(
 
     The council is asked for none of those others; and a row of its lists, for a child not visited yet, has no number.
     """
-    left_out = {"voice", "household", "history", "rationale", "grade", "other_children", "all"}
+    left_out = {"voice", "household", "history", "needs", "rationale", "grade", "other_children", "all"}
     for key, value in told.items():
         indicator, agency, _, element, grain, first_day = key
-        if not indicator.endswith(("_effort", "_sufficiency")):
+        if not indicator.endswith(("_effort", "_sufficiency", "_unknown")):
             continue
         if element in left_out:
             if agency == COUNCIL and element != "all" and value != (0, 0, 0):
@@ -154,6 +161,10 @@ def _elements_that_differ(
             continue
         missing = unnamed.get((grain, first_day), 0) if (agency, element) == (COUNCIL, "own_reference") else 0
         has_records = agency == COUNCIL or (agency, grain, first_day) in groups
+        if indicator.endswith("_unknown"):
+            if value[0] or value[2] != missing or not has_records:
+                yield key, value, (0, value[1], missing)
+            continue
         if value[0] != value[1] - missing or value[2] or not has_records:
             yield key, value, (value[1] - missing, value[1], 0)
 
@@ -174,6 +185,7 @@ def _records(town: Ingested) -> Iterator[_Record]:
             contact["grade"],
             contact["has_fact"] == "True",
             frozenset(contact["left_out"].split()),
+            frozenset(contact["not_known"].split()),
         )
 
 

@@ -150,7 +150,8 @@ def test_two_files_and_two_agencies_are_compared(capsys: Any, tmp_path: Path) ->
     [
         (["show", "--agency", "nobody", "--feed", "police"], "no agency of that name"),
         (["show", *POLICE, "--on", "2010-01-01"], "nothing was agreed with wearside_police about police"),
-        (["diff", *POLICE], "nothing was agreed with wearside_police about police for 2016-03-31"),
+        (["diff", *POLICE], "this is the first version, and none came before it"),
+        (["diff", *POLICE, "--from", "2010-01-01"], "nothing was agreed with wearside_police about police"),
         (["diff", *POLICE, "--with", "wearside_schools"], "wearside_schools does not send police"),
         (["diff", *POLICE, "--with", "wearside_partnership", "--from", "2020-01-01"], "one of --from, --with"),
         (["diff", *POLICE, "--proposed", "none.yaml"], "--proposed cannot be read"),

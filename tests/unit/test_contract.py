@@ -192,6 +192,22 @@ def test_protected_facts_are_restricted(house: House) -> None:
             "    tightened: {VIS-001: loud}\n    format: csv",
             "VIS-001",
         ),
+        (
+            "visit/agencies/wearside_council.yaml",
+            "    format: csv",
+            "    tighten: {VIS-003: critical}\n    format: csv",
+            "tighten: expected one of version, source",
+        ),
+        (
+            "police/agencies/wearside_police.yaml",
+            "expected: {days",
+            "expcted: {days",
+            "found 'expcted'; expected may be meant",
+        ),
+        ("police/agencies/wearside_police.yaml", "Male: M", "Male: F, Male: M", "found the key 'Male' a second time"),
+        ("police/contract.odcs.yaml", "status: active", "status: active\nstatus: draft", "found the key 'status'"),
+        ("police/agencies/wearside_police.yaml", "signatures:", "signed:", "signed: expected one of agency, versions"),
+        ("agencies/wearside_police.yaml", "kind: police", "kind: police\nlaison_role: x", "liaison_role may be meant"),
         ("layouts/cin_census.yaml", "record: Message", "records: Message", "feeds.referral.record: expected a text"),
         ("layouts/annex_a.yaml", "feed: visit", "feed: visits", "lists[list_6].feed: expected one of referral, visit"),
         ("layouts/annex_a.yaml", "names: [List 2, Early help]", "names: []", "lists[list_2].names: expected what the"),
@@ -204,6 +220,14 @@ def test_a_wrong_declaration_says_where_and_what_was_expected(
     with pytest.raises(ContractError) as caught:
         load_house(changed(name, before, after))
     assert said in str(caught.value)
+
+
+def test_a_declaration_that_is_not_utf_8_is_said_to_be_so(changed: Callable[[str, str, str], Path]) -> None:
+    root = changed("police/agencies/wearside_police.yaml", "agency", "agency")
+    path = root / "police/agencies/wearside_police.yaml"
+    path.write_bytes(path.read_text(encoding="utf-8").encode("utf-16"))
+    with pytest.raises(ContractError, match=r"^police/agencies/wearside_police.yaml: expected text in UTF-8"):
+        load_house(root)
 
 
 def test_two_versions_of_one_agreement_on_one_day_are_refused(changed: Callable[[str, str, str], Path]) -> None:

@@ -53,7 +53,12 @@ def test_our_own_declarations_are_right() -> None:
             "by: 10:00",
             'a time of day in quotes, such as "09:00"',
         ),
-        ("police/agencies/wearside_police.yaml", 'by: "09:00"', 'by: "09:00", or: never', "expected days and by alone"),
+        (
+            "police/agencies/wearside_police.yaml",
+            'by: "09:00"',
+            'by: "09:00", or: never',
+            "expected one of days, by, found 'or'",
+        ),
         (
             "police/contract.odcs.yaml",
             "version: 1.0.0",

@@ -38,3 +38,31 @@ def test_password_with_signs_in_a_url_survives_the_way_to_sqlalchemy(settings: S
 
 def test_error_of_any_kind_is_told_by_its_class_alone() -> None:
     assert safe_error(ValueError("Zebedee")) == "ValueError"
+
+
+@pytest.mark.parametrize("host", ["db.example", "[::1]", "%2Frun%2Fpostgresql"])
+def test_host_of_any_kind_reaches_the_driver_of_sqlalchemy(settings: Settings, host: str) -> None:
+    import sqlalchemy
+    from sqlalchemy.dialects.postgresql import psycopg2 as dialect
+
+    given = dataclasses.replace(settings, database_url=f"postgresql://me@{host}:5433/council")
+    url = sqlalchemy.make_url(sqlalchemy_url(given))
+    _, taken = dialect.dialect().create_connect_args(url)
+    assert (taken["host"], str(taken["port"])) == (locate(given).host, "5433")
+    assert taken["dbname"] == "council"
+
+
+def test_encryption_of_a_url_reaches_dbt_by_its_environment(settings: Settings) -> None:
+    from frontdoor.warehouse.dbt_runner import dbt_for
+
+    url = (
+        "postgresql://me@db.example/council?sslmode=verify-full&sslrootcert=/ca.crt&channel_binding=require&passfile=/p"
+    )
+    variables = dbt_for(dataclasses.replace(settings, database_url=url)).variables
+    assert {
+        "PGSSLMODE": "verify-full",
+        "PGSSLROOTCERT": "/ca.crt",
+        "PGCHANNELBINDING": "require",
+        "PGPASSFILE": "/p",
+        "FRONTDOOR_DBT_PORT": "5432",
+    }.items() <= variables.items()

@@ -97,6 +97,7 @@ def test_no_child_is_impossible(seed: int, name: str) -> None:
         assert all(one[1] <= other[0] for one, other in pairwise(sorted(spans)))
     staff = {worker.worker_id: worker for worker in town.visiting.workers}
     at_work: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+    with_somebody: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
     for plan in town.visiting.plans:
         for visit in plan.visits:
             if visit.made_at and visit.ended_at and visit.recorded_at:
@@ -106,9 +107,9 @@ def test_no_child_is_impossible(seed: int, name: str) -> None:
                 assert worker.joined_on <= visit.made_at.date() <= (worker.left_on or date.max)
                 assert town.calendar.is_working(visit.made_at.date())
                 at_work[visit.worker_id].append((visit.made_at, visit.ended_at))
-    for worker_id, spans in at_work.items():
-        ordered = sorted(spans)
-        assert all(one[1] <= other[0] for one, other in pairwise(ordered)), worker_id
+                with_somebody[plan.child.child_id].append((visit.made_at, visit.ended_at))
+    for who, spans in (*at_work.items(), *with_somebody.items()):
+        assert all(one[1] <= other[0] for one, other in pairwise(sorted(spans))), f"{who}: in two places at once"
     assert sum(map(len, at_work.values())) > 100
 
 

@@ -1,6 +1,6 @@
 -- Why: what each delivery comes to, rule by rule, as corrected since, so that no score reads every finding again. Grain: one row per delivery and
 -- rule above info; the rule `coverage` says what could be read. Traps: counts are of checks (one rule about one record or file), not of records;
--- deliveries are counted again when they were published, mended, waived or attributed since the last build, and while they are on their way.
+-- deliveries are counted again when they were published, mended, waived, attributed or disputed since the last build, and while they are on their way.
 {{
     config(
         incremental_strategy='delete+insert',
@@ -33,6 +33,10 @@ attributions as (
     select * from {{ source('quality', 'attributions') }}
 ),
 
+disputes as (
+    select * from {{ source('quality', 'disputes') }}
+),
+
 -- What was being committed while the last build looked is looked at again.
 since as (
     select coalesce(max(kept.as_of), '-infinity') - interval '10 minutes' as instant
@@ -61,6 +65,11 @@ touched as (
     inner join waivers on findings.waiver_id = waivers.waiver_id
     cross join since
     where greatest(waivers.granted_at, waivers.ended_at, waivers.lapsed_at) >= since.instant
+    union
+    select disputes.delivery_id
+    from disputes
+    cross join since
+    where disputes.settled_at >= since.instant
     union
     select deliveries.delivery_id
     from deliveries

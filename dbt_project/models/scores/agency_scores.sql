@@ -11,6 +11,10 @@ sufficiency as (
     select * from {{ ref('fct_sufficiency') }}
 ),
 
+expected_days as (
+    select * from {{ ref('expected_days') }}
+),
+
 first_scores as (
     select * from {{ source('quality', 'first_scores') }}
 ),
@@ -45,7 +49,7 @@ received as (
     left join feeds on deliveries.feed = feeds.feed
 ),
 
--- What was never published has no other "then" than now. Expected deliveries that never came would be one more part of this union.
+-- What was never published has no other "then" than now.
 by_delivery as (
     select
         'as_corrected' as basis,
@@ -94,6 +98,21 @@ by_delivery as (
             select 1 from first_scores
             where first_scores.delivery_id = rule_scores.delivery_id
         )
+    union all
+    -- Who sends nothing fails in nothing else.
+    select
+        expected_days.basis,
+        expected_days.agency_code,
+        expected_days.feed,
+        expected_days.expected_on as received_on,
+        'coverage' as dimension,
+        expected_days.checked_count,
+        expected_days.failed_count,
+        0 as waived_count,
+        expected_days.excused_count,
+        expected_days.excused_count as waived_or_excused_count,
+        expected_days.not_run_count
+    from expected_days
     union all
     -- Never improved afterwards: there is no other basis.
     select

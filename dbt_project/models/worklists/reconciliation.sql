@@ -7,10 +7,6 @@ with deliveries as (
     select * from {{ source('intake', 'deliveries') }}
 ),
 
-members as (
-    select * from {{ source('intake', 'members') }}
-),
-
 feeds as (
     select * from {{ source('reference', 'feeds') }}
 ),
@@ -18,11 +14,9 @@ feeds as (
 sent as (
     select
         deliveries.*,
-        {{ sender_row_count('members.reading') }} as row_count,
         (deliveries.received_at at time zone coalesce(feeds.timezone, 'UTC'))::date as received_on
     from deliveries
     left join feeds on deliveries.feed = feeds.feed
-    left join members on deliveries.file_id = members.file_id and deliveries.member_no = members.member_no
 ),
 {% for feed in rooms().feeds %}
 {%- set is_decided_on = feed in rooms().triage %}
@@ -31,7 +25,7 @@ sent as (
         sent.agency_code,
         sent.feed,
         sent.received_on,
-        sent.row_count,
+        sent.sender_row_count,
         sent.records_in,
         sent.records_dead,
         arrived.raw_count,
@@ -84,8 +78,8 @@ days as (
         counted.feed,
         counted.received_on,
         count(*) as deliveries_count,
-        sum(counted.row_count)::bigint as sender_count,
-        count(*) filter (where counted.row_count is null) as uncounted_deliveries,
+        sum(counted.sender_row_count)::bigint as sender_count,
+        count(*) filter (where counted.sender_row_count is null) as uncounted_deliveries,
         sum(coalesce(counted.records_in, 0))::bigint as received_count,
         sum(coalesce(counted.records_dead, 0))::bigint as unread_count,
         sum(counted.raw_count)::bigint as raw_count,

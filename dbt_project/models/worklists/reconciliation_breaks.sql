@@ -7,10 +7,6 @@ with deliveries as (
     select * from {{ source('intake', 'deliveries') }}
 ),
 
-members as (
-    select * from {{ source('intake', 'members') }}
-),
-
 files as (
     select * from {{ source('intake', 'files') }}
 ),
@@ -26,12 +22,10 @@ feeds as (
 sent as (
     select
         deliveries.*,
-        {{ sender_row_count('members.reading') }} as row_count,
         (deliveries.received_at at time zone coalesce(feeds.timezone, 'UTC'))::date as received_on,
         deliveries.status = 'published' and deliveries.built_in is not null as is_built
     from deliveries
     left join feeds on deliveries.feed = feeds.feed
-    left join members on deliveries.file_id = members.file_id and deliveries.member_no = members.member_no
 ),
 {% for feed in rooms().feeds %}
 {{ feed.feed }}_not_on_list as (
@@ -135,14 +129,14 @@ other_count as (
         sent.agency_code,
         sent.feed,
         sent.received_on,
-        case when sent.row_count > coalesce(sent.records_in, 0) then 'fewer_than_counted' else 'more_than_counted' end as break_kind,
+        case when sent.sender_row_count > coalesce(sent.records_in, 0) then 'fewer_than_counted' else 'more_than_counted' end as break_kind,
         sent.file_id,
         sent.delivery_id,
         null::bigint as record_no,
         null::bigint as line_no,
-        abs(sent.row_count - coalesce(sent.records_in, 0)) as records_count
+        abs(sent.sender_row_count - coalesce(sent.records_in, 0)) as records_count
     from sent
-    where sent.status <> 'received' and sent.row_count <> coalesce(sent.records_in, 0)
+    where sent.status <> 'received' and sent.sender_row_count <> coalesce(sent.records_in, 0)
 ),
 
 on_its_way as (
@@ -170,7 +164,7 @@ unread_delivery as (
         sent.delivery_id,
         null::bigint as record_no,
         null::bigint as line_no,
-        coalesce(sent.row_count, nullif(sent.records_in, 0)) as records_count
+        coalesce(sent.sender_row_count, nullif(sent.records_in, 0)) as records_count
     from sent
     where sent.status = 'dead_letter'
 ),

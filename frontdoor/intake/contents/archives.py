@@ -20,13 +20,15 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
+from frontdoor.intake.content import File
+from frontdoor.intake.readers.sender_header import SIDECAR_ENDINGS
 from frontdoor.intake.reasons import Unreadable
 
 BLOCK_BYTES = 2**20
@@ -67,6 +69,8 @@ class Entry:
     size_bytes: int | None = None
     is_gz: bool = False
     refusal: str | None = None
+    # The entry that is called as if it told of this one.
+    beside: int | None = None
 
 
 @dataclass(frozen=True)
@@ -100,50 +104,72 @@ def list_entries(file: IO[bytes]) -> Listing:
     if file.read(2) == GZ:
         return Listing((Entry(1, is_gz=True),))
     found = _listed(file)
-    entries = [entry for name, entry in found if not _is_passed_over(name)]
-    if not entries:
+    named = [(name.replace("\\", "/").casefold(), entry) for name, entry in found if not _is_passed_over(name)]
+    if not named:
         raise Unreadable("archive_empty")
+    beside = _told_of([name for name, _ in named])
+    entries = [
+        replace(entry, beside=named[beside[at]][1].number) if at in beside else entry
+        for at, (_, entry) in enumerate(named)
+    ]
     return Listing(tuple(entries), len(found) - len(entries))
 
 
-def measure(path: Path, entry: Entry, spent: int) -> int:
+def _told_of(names: Sequence[str]) -> dict[int, int]:
+    """Position of a file -> that of the one entry which is called as if it told of it: its name, with or without its
+    ending, and ``.header.yaml``."""
+    beside: dict[int, int] = {}
+    for at, name in enumerate(names):
+        ending = next((each for each in SIDECAR_ENDINGS if name.endswith(each)), None)
+        if ending is None:
+            continue
+        stem = name.removesuffix(ending)
+        files = [one for one, other in enumerate(names) if one != at and other == stem] or [
+            one for one, other in enumerate(names) if one != at and other.rpartition(".")[0] == stem
+        ]
+        if len(files) == 1:
+            beside.setdefault(files[0], at)
+    return beside
+
+
+def measure(file: File, entry: Entry, spent: int) -> int:
     """Read an entry to its end and return how many bytes came out. Raises `Unreadable` where it is not whole.
 
     spent: what came out of the entries before it; the bounds hold for the archive as a whole.
     """
     size = 0
-    for block in blocks(path, entry, spent):
+    for block in blocks(file, entry, spent):
         size += len(block)
     return size
 
 
-def open_entry(path: Path, number: int) -> Stream:
+def open_entry(file: File, number: int) -> Stream:
     """Open the entry of that number. Raises `Unreadable` where there is none, or it is refused."""
-    status = path.stat()
-    entries = _remembered(path, status.st_size, status.st_mtime_ns)
+    status = file.stat() if isinstance(file, Path) else None
+    entries = _remembered(file, status and (status.st_size, status.st_mtime_ns))
     entry = next((each for each in entries if each.number == number), None)
     if entry is None:
         raise Unreadable("archive_broken")
-    return Stream(path, entry)
+    return Stream(file, entry)
 
 
 @lru_cache(4)
-def _remembered(path: Path, _size: int, _mtime_ns: int) -> tuple[Entry, ...]:
+def _remembered(file: File, _changed: tuple[int, int] | None) -> tuple[Entry, ...]:
     """Return the entries of an archive, whose list is the same for each of its thousand entries."""
-    with path.open("rb") as file:
-        return list_entries(file).entries
+    with file.open("rb", 0) as opened:
+        return list_entries(opened).entries
 
 
-def blocks(path: Path, entry: Entry, spent: int = 0) -> Generator[bytes, None, None]:
+def blocks(file: File, entry: Entry, spent: int = 0) -> Generator[bytes, None, None]:
     """Yield the bytes of an entry. Raises `Unreadable` at a bound, and at the end of one that is not whole."""
     if entry.refusal:
         raise Unreadable(entry.refusal)
-    with path.open("rb", buffering=0) as file:
-        allowed = min(MOST_BYTES, max(FREE_BYTES, MOST_RATIO * file.seek(0, io.SEEK_END))) - spent
+    with file.open("rb", 0) as opened:
+        allowed = min(MOST_BYTES, max(FREE_BYTES, MOST_RATIO * opened.seek(0, io.SEEK_END))) - spent
         if allowed < 0:
             raise Unreadable("archive_bomb")
-        file.seek(entry.start)
-        unpacked = _gunzipped(file) if entry.is_gz else _unzipped(file, entry)
+        opened.seek(entry.start)
+        unpacked = _gunzipped(opened) if entry.is_gz else _unzipped(opened, entry)
         size = 0
         try:
             for block in unpacked:
@@ -162,11 +188,11 @@ class Stream(io.RawIOBase):
     what readers of workbooks do: then the entry goes into a temporary file that has no name.
     """
 
-    def __init__(self, path: Path, entry: Entry) -> None:
-        """Read this entry of the archive at `path`."""
+    def __init__(self, file: File, entry: Entry) -> None:
+        """Read this entry of an archive."""
         super().__init__()
-        self._path, self._entry = path, entry
-        self._blocks = blocks(path, entry)
+        self._file, self._entry = file, entry
+        self._blocks = blocks(file, entry)
         self._ready = memoryview(b"")
         self._at = 0
         self._whole: IO[bytes] | None = None
@@ -213,13 +239,13 @@ class Stream(io.RawIOBase):
         if self._whole is None and whence == io.SEEK_SET and (offset >= self._at or offset <= BLOCK_BYTES):
             if offset < self._at:
                 self._blocks.close()
-                self._blocks, self._ready, self._at = blocks(self._path, self._entry), memoryview(b""), 0
+                self._blocks, self._ready, self._at = blocks(self._file, self._entry), memoryview(b""), 0
             while self._at < offset and self.read(min(BLOCK_BYTES, offset - self._at)):
                 pass
             return self._at
         if self._whole is None:
             at, whole = self._at, tempfile.TemporaryFile()  # noqa: SIM115 (closed with the stream)
-            for block in blocks(self._path, self._entry):
+            for block in blocks(self._file, self._entry):
                 whole.write(block)
             whole.seek(at)
             self._whole = whole

@@ -3,42 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
-from frontdoor.intake.content import Content
+from frontdoor.intake import beside
+from frontdoor.intake.content import Content, File
 from frontdoor.intake.contents import archives, probe, workbook
 from frontdoor.intake.contents.member import Member
 from frontdoor.intake.reasons import Unreadable
 
 
-def look_into(path: Path, form: str | None) -> list[Member]:
+def look_into(file: File, form: str | None) -> list[Member]:
     """Return the members of a file in their order, at least one. `form`: the format of the layout, if it is one's."""
-    content = Content(path)
+    content = Content(file)
     if form != "xml" and (sheets := workbook.members_of(content)):
         return sheets
     kind = _kind_of(content)
     if kind in ("gz", "zip"):
         try:
-            return _entries_of(path, form)
+            return _entries_of(file, form)
         except Unreadable as refusal:
             return [Member({}, refusal.code)]
     return _members_at(content, kind, form, None)
 
 
 def _kind_of(content: Content) -> str | None:
-    with content.open() as file:
-        return archives.kind_of(file)
+    with content.open() as opened:
+        return archives.kind_of(opened)
 
 
-def _entries_of(path: Path, form: str | None) -> list[Member]:
-    with path.open("rb") as file:
-        entries = archives.list_entries(file).entries
+def _entries_of(file: File, form: str | None) -> list[Member]:
+    with file.open("rb", 0) as opened:
+        entries = archives.list_entries(opened).entries
+    # An entry that is called as if it told of another, and holds anything else, is a file like all others.
+    telling = {each.beside for each in entries if each.beside and beside.is_told_in(file, each.beside)}
     members: list[Member] = []
     spent, bombs = 0, 0
     for entry in entries:
-        content = Content(path, {"entry": entry.number})
+        if entry.number in telling:
+            continue
+        told_in = {"beside": entry.beside} if entry.beside in telling else {}
+        content = Content(file, {"entry": entry.number, **told_in})
         try:
-            size = archives.measure(path, entry, spent)
+            size = archives.measure(file, entry, spent)
             spent += size
             if size and form != "xml" and (sheets := workbook.members_of(content)):
                 members += [replace(sheet, size_bytes=size) for sheet in sheets]

@@ -61,7 +61,10 @@ class DelimitedReader:
         # A file that is the signature alone names no column.
         role = None if found.recognised else nil.signed_by(self._dialect.header)
         self.tally.nil_signed_by = role or ""
-        self._has_header = bool(found.recognised) or not self._dialect.has_no_header or role is not None
+        is_told = role is not None or (not found.recognised and self.tally.told.note_line(self._dialect.header))
+        # Below lines that tell of the delivery, what nobody knows for headers may be the first record.
+        may_be_header = not (self._dialect.has_no_header or self._dialect.has_lines_above)
+        self._has_header = bool(found.recognised) or may_be_header or is_told
         self._columns = found if self._has_header else headers.numbered(len(self._dialect.header))
         self._grammar = Grammar(self._dialect.delimiter, self._dialect.quote, len(self._columns.properties))
         self._lines = Lines(encoding.utf8_blocks(content, self._encoding, is_cr=is_cr))
@@ -164,6 +167,8 @@ class DelimitedReader:
             cells = self._grammar.cells(_text(line or b"")).cells
             if (role := nil.signed_by(cells)) is not None:
                 self.tally.nil_signed_by = role
+            elif self.tally.told.note_line(cells):
+                continue
             elif layers.is_record_above(cells, len(self._columns.properties)):
                 yield Row(number, skipped + number, self._careful(number, cells, before, after))
             elif any(cell.strip() for cell in cells):
@@ -280,8 +285,10 @@ class DelimitedReader:
             self.tally.file_fault(rule_id)
         if self._encoding.is_fallback:
             self.tally.file_fault(GUESSED)
-        if self._last and self._last.told not in (-1, self.tally.loaded + self.tally.dead):
-            self.tally.file_fault(OTHER_COUNT)
+        if self._last and self._last.told >= 0:
+            self.tally.told.last_line_count = self._last.told
+            if self._last.told != self.tally.loaded + self.tally.dead:
+                self.tally.file_fault(OTHER_COUNT)
         if self._lines.is_cut:
             self.tally.file_fault(CUT)
         if not self.tally.loaded and not self.tally.dead:

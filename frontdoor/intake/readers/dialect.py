@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from frontdoor.intake.readers import sender_header
 from frontdoor.intake.readers.grammar import Grammar
 
 DELIMITERS = (",", ";", "\t", "|", "^", "~")
@@ -40,6 +41,11 @@ class Dialect:
     header_lines: int
     lines_before: int = 0
     lines_skipped: int = 0
+
+    @property
+    def has_lines_above(self) -> bool:
+        """Whether something stands above the header."""
+        return self.lines_before > self.lines_skipped
 
     @property
     def has_no_header(self) -> bool:
@@ -76,8 +82,10 @@ def of_sample(sample: str, is_known: Callable[[str], bool]) -> Dialect:
         for quote in QUOTES:
             if quote == "'" and not lines[before].lstrip().startswith("'"):
                 continue
-            header, used = _record(lines[before : before + MOST_HEADER_LINES], Grammar(delimiter, quote))
-            first = Dialect(delimiter, quote, tuple(header), used, before, before)
+            grammar = Grammar(delimiter, quote)
+            top = _below_what_is_told(lines, before, grammar)
+            header, used = _record(lines[top : top + MOST_HEADER_LINES], grammar)
+            first = Dialect(delimiter, quote, tuple(header), used, top, before)
             found.append((sum(map(is_known, header)), first))
             found += _further_down(lines, first, is_known)
     most = max(known for known, _ in found)
@@ -99,8 +107,16 @@ def _further_down(lines: list[str], first: Dialect, is_known: Callable[[str], bo
             header, used = _record(lines[at : at + MOST_HEADER_LINES], grammar)
             more = sum(map(is_known, header))
             if more >= TELLING_HEADERS and more > known:
-                return [(more, Dialect(first.delimiter, first.quote, tuple(header), used, at, top))]
+                return [(more, Dialect(first.delimiter, first.quote, tuple(header), used, at, first.lines_skipped))]
     return []
+
+
+def _below_what_is_told(lines: list[str], top: int, grammar: Grammar) -> int:
+    """Return the first line that says nothing of the delivery; without any other the first line of all."""
+    for at, line in enumerate(lines[top : top + MOST_LINES_ABOVE], start=top):
+        if line.strip("\r \ufeff") and not sender_header.is_said_in(grammar.cells(line.removesuffix("\r")).cells):
+            return at
+    return top
 
 
 def _record(lines: list[str], grammar: Grammar) -> tuple[list[str], int]:

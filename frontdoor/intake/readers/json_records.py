@@ -35,7 +35,7 @@ import msgspec
 
 from frontdoor.contract import Property
 from frontdoor.intake.content import Content
-from frontdoor.intake.readers import encoding, headers, nil
+from frontdoor.intake.readers import encoding, headers, nil, sender_header
 from frontdoor.intake.readers.lines import LONGEST_LINE, Lines
 from frontdoor.intake.readers.rows import REPLACED, Lineage, Row, Tally, extra_json, line_of
 from frontdoor.intake.reasons import Unreadable
@@ -138,7 +138,7 @@ class JsonReader:
                 if line is None:
                     self.tally.letter(line_no, "line_too_long")
                     continue
-                if nil.NAME.encode() in line and self._is_signature(line):
+                if _may_tell(line) and self._is_told(line):
                     continue
                 if flat := _flat_record(line):
                     yield self._row(line_no, line_no, tuple(flat), flat.values(), has_nul=False)
@@ -167,27 +167,35 @@ class JsonReader:
                     raise Unreadable("json_too_deep" if found.code == "json_too_deep" else "json_malformed")
                 self.tally.letter(found.line_no, found.code)
                 continue
-            if not self.tally.loaded and self._signs(found.pairs):
+            if not self.tally.loaded and self._tells(found.pairs):
                 continue
             if found.after or not self.tally.loaded:
-                self._signs((*found.around, *found.after), is_alone=False)
+                self._tells((*found.around, *found.after), is_alone=False)
             pairs, beside = self._lend(found)
             yield self._row(record_no, found.line_no, *_parted(pairs), beside, has_nul=True)
-        self._signs(document.around_nothing, is_alone=False)
+        self._tells(document.around_nothing, is_alone=False)
 
-    def _is_signature(self, line: bytes) -> bool:
-        """Tell whether a line is the signature of a nil return and no record, and note it."""
+    def _is_told(self, line: bytes) -> bool:
+        """Tell whether a line says something of the delivery and is no record, and note it."""
         try:
-            return self._signs(_record_of(line.decode("utf-8", "replace").strip(" \t\r\ufeff\x1e\x1a")))
+            return self._tells(_record_of(line.decode("utf-8", "replace").strip(" \t\r\ufeff\x1e\x1a")))
         except _Broken:
             return False
 
-    def _signs(self, pairs: Pairs, *, is_alone: bool = True) -> bool:
-        """Note the role that signs a nil return; tell whether these names are that and no record."""
+    def _tells(self, pairs: Pairs, *, is_alone: bool = True) -> bool:
+        """Note what the sender says of the delivery, and who signs for none; tell whether these names are no record.
+
+        Alone, a signature may have other names beside it, a count may not: such an object may be a record.
+        """
         said = dict(pairs)
-        if nil.NAME not in said or (is_alone and any(self._words.property_of(name) for name in said)):
+        told = [name for name in sender_header.NAMES if name in said and self._words.property_of(name) is None]
+        is_signed = nil.NAME in said and not (is_alone and any(self._words.property_of(name) for name in said))
+        if is_alone and not is_signed and len(told) < max(len(said), 1):
             return False
-        self.tally.nil_signed_by = nil.role(said[nil.NAME]) if isinstance(said[nil.NAME], str) else ""
+        for name in told:
+            self.tally.told.note(name, said[name])
+        if is_signed:
+            self.tally.nil_signed_by = nil.role(said[nil.NAME]) if isinstance(said[nil.NAME], str) else ""
         return True
 
     def _is_envelope(self, outer: Pairs, inner: Any) -> bool:
@@ -317,6 +325,14 @@ class JsonReader:
             self.tally.file_fault(HEADER_ONLY)
 
 
+def _may_tell(line: bytes) -> bool:
+    """Tell whether a line is worth asking whether it is no record; hardly any is."""
+    if nil.NAME.encode() in line:
+        return True
+    return len(line) <= sender_header.LONGEST_LINE and any(name in line for name in _TELLING)
+
+
+_TELLING = tuple(name.encode() for name in sender_header.NAMES)
 _first, _second = itemgetter(0), itemgetter(1)
 _SEAM = '","'
 

@@ -16,6 +16,7 @@ from functools import cache
 from typing import IO, Any, NamedTuple, Protocol
 
 from frontdoor.intake.ledger import DeadLetter
+from frontdoor.intake.readers.sender_header import Told
 
 # Faults and dead letters of a whole file are kept in memory up to this size, then on disk.
 SPOOL_BYTES = 2**20
@@ -53,6 +54,8 @@ class Tally:
     has_faults: bool = False
     # The role that signs for there being no record.
     nil_signed_by: str = ""
+    # What else the sender says of the delivery.
+    told: Told = field(default_factory=Told)
     _faults: IO[str] = field(default_factory=lambda: _spool())
     _letters: IO[str] = field(default_factory=lambda: _spool())
     _noted: set[str] = field(default_factory=set)

@@ -130,8 +130,10 @@ class WorkbookReader:
             return
         if self.tally.nil_signed_by:
             self.tally.file_fault(nil.WITH_RECORDS)
-        if self._last and self._last[1] not in (-1, self.tally.loaded + self.tally.dead):
-            self.tally.file_fault(OTHER_COUNT)
+        if self._last and self._last[1] >= 0:
+            self.tally.told.last_line_count = self._last[1]
+            if self._last[1] != self.tally.loaded + self.tally.dead:
+                self.tally.file_fault(OTHER_COUNT)
         for rule_id in self._columns.faults:
             self.tally.file_fault(rule_id)
         if not self.tally.loaded and not self.tally.dead:
@@ -144,6 +146,8 @@ class WorkbookReader:
             self.tally.letter(row.row_no, "line_too_long")
         elif row.row_no <= self._header and (role := nil.signed_by(said)) is not None:
             self.tally.nil_signed_by = role
+        elif row.row_no < self._header and self.tally.told.note_line(said):
+            return
         elif self._has_header and row.row_no == self._header:
             self._note(0, row.faults)
         elif self._has_header and row.row_no < self._header and not layers.is_record_above(said, len(columns.labels)):

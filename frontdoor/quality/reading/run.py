@@ -20,7 +20,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import database, reference
 from frontdoor.contract import Feed, House
-from frontdoor.quality.reading import amendments, clock_changes, serial_numbers, statement, unmapped
+from frontdoor.quality.reading import accounts, amendments, clock_changes, serial_numbers, statement, unmapped
 from frontdoor.quality.reading.columns import Dialect
 from frontdoor.quality.reading.labels import code_map, identifier
 from frontdoor.quality.sufficiency import letters
@@ -55,6 +55,7 @@ class Way:
     dialect: Dialect
     before: str
     after: str
+    letters: str
 
     def reading(self, condition: str) -> str:
         """SQL that reads what `condition` finds."""
@@ -88,7 +89,7 @@ def _way(house: House, batch: Batch) -> Way:
         before, _, after = reading(house, batch, how, _RECORDS).partition(_RECORDS)
         if len(_ways) >= MOST_WAYS:
             _ways.clear()
-        known = _ways[key] = Way(house, how, before, after)
+        known = _ways[key] = Way(house, how, before, after, letters_of(house, batch))
     return known
 
 
@@ -187,6 +188,8 @@ def _read(cursor: Cursor, house: House, batch: Batch) -> None:
         # A list that could not be written holds no record.
         _attempt(cursor, labels, batch, [1])
     _let_the_planner_know(cursor, batch, everything)
+    read = f"raw.{identifier(feed.code + '_read')}"
+    accounts.note(cursor, looked_at(batch, everything, way.letters), read, read)
 
 
 def _let_the_planner_know(cursor: Cursor, batch: Batch, condition: str) -> None:
@@ -199,16 +202,26 @@ def _let_the_planner_know(cursor: Cursor, batch: Batch, condition: str) -> None:
         f"select tableoid::regclass::text from raw.{read} where {condition} offset {ANALYZED_FROM_RECORDS - 1} limit 1"
     )
     for (partition,) in cursor.fetchall():
-        cursor.execute(f"analyze {partition} (_delivery_id, _record_no, _received_at, record_key, has_own_key)")
+        cursor.execute(
+            f"analyze {partition} (_delivery_id, _record_no, _received_at, record_key, has_own_key, _account_words)"
+        )
 
 
 def reading(house: House, batch: Batch, how: Dialect, condition: str) -> str:
     """SQL that reads what `condition` finds, as this batch is read."""
+    return statement.reading(batch.feed, _kind_of(house, batch), how, letters_of(house, batch), condition)
+
+
+def letters_of(house: House, batch: Batch) -> str:
+    """SQL of the letters of sufficiency, as this batch is asked."""
     layout = house.layouts.get(batch.source)
     carried = layout.carried(batch.feed.code) if layout else None
-    kind = _kind_of(house, batch)
-    spelled = letters(batch.feed, carried, is_public=kind == "public", on=batch.on)
-    return statement.reading(batch.feed, kind, how, spelled, condition)
+    return letters(batch.feed, carried, is_public=_kind_of(house, batch) == "public", on=batch.on)
+
+
+def looked_at(batch: Batch, condition: str, spelled: str) -> accounts.Looked:
+    """The records of a batch whose accounts are held against what was told before. spelled: SQL of their letters."""
+    return accounts.Looked(batch.feed, batch.agency, batch.on, batch.received, condition, spelled)
 
 
 def _kind_of(house: House, batch: Batch) -> str | None:

@@ -17,7 +17,8 @@ from frontdoor.quality.reading.labels import identifier, literal
 LINEAGE = ("_agency_code", "_delivery_id", "_record_no", "_received_at")
 # What is known of the sender and no record can say of itself.
 SENDER = "_agency_kind"
-KEYS = ("record_key", "content_hash", "has_own_key", "child_key", "sender_reference", "_sufficiency")
+ACCOUNT = ("_account_words", "_account_told")
+KEYS = ("record_key", "content_hash", "has_own_key", "child_key", "sender_reference", *ACCOUNT, "_sufficiency")
 UNIT, RECORD = "E'\\x1f'", "E'\\x1e'"
 
 
@@ -68,6 +69,28 @@ from (
 ) as read"""
 
 
+def again(feed: Feed, read: str, told_as: str, letters: str) -> str:
+    """SQL that writes what became known of accounts, and the letters anew in the light of it.
+
+    told_as: a query of the places of records of `read`, each with its _account_told.
+    """
+    place = ("_delivery_id", "_record_no", "_received_at")
+    known = [*LINEAGE, SENDER, *(each for each in KEYS if each not in ("_account_told", "_sufficiency"))]
+    columns = ", ".join(f"read.{each}" for each in [*known, *_pairs(feed).split(", ")])
+    same = " and ".join(f"read.{each} = told.{each}" for each in place)
+    return f"""
+update {read} as read
+set _account_told = told._account_told, _sufficiency = told.letters
+from (
+    select {", ".join(place)}, _account_told, {letters} as letters
+    from (
+        select {columns}, told._account_told
+        from {read} as read inner join ({told_as}) as told on {same} offset 0
+    ) as read
+) as told
+where {same}"""
+
+
 def unread(feed: Feed, agency_kind: str | None, condition: str) -> str:
     """SQL that keeps the records that no reading can be made of: nothing is known of them, and nothing is held."""
     nothing = ", ".join(f"null, {literal('unparsed')}" for _ in feed.properties)
@@ -76,7 +99,8 @@ def unread(feed: Feed, agency_kind: str | None, condition: str) -> str:
     return f"""
 insert into raw.{identifier(feed.code + "_read")}
     ({", ".join([*LINEAGE, SENDER, *KEYS])}, {_pairs(feed)})
-select {", ".join(LINEAGE)}, {_kind(agency_kind)}, {own}, 'unread:' || {own}, false, null, null, {letters}, {nothing}
+select {", ".join(LINEAGE)}, {_kind(agency_kind)}, {own}, 'unread:' || {own}, false, null, null,
+    null, null, {letters}, {nothing}
 from raw.{identifier(feed.code)} where {condition}"""
 
 
@@ -104,7 +128,13 @@ def _keys(feed: Feed) -> list[str]:
         f"({key}) as has_own_key",
         f"case when {child} then {child_key} end as child_key",
         f"left(read.{identifier(feed.reference_property)}, 200) as sender_reference",
+        f"{_account_words(feed)} as _account_words",
+        "null::text as _account_told",
     ]
+
+
+def _account_words(feed: Feed) -> str:
+    return f"reading.words(read.{identifier(feed.account.property)})" if feed.account else "null::bigint"
 
 
 def _kind(agency_kind: str | None) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from frontdoor.simulator import good
-from frontdoor.simulator.good import Record
+from frontdoor.simulator.good import N, Record
 from frontdoor.simulator.town.chance import Chance
 from frontdoor.simulator.town.people import number_at
 from frontdoor.simulator.town.plans import STANDARDS, UNALLOCATED, Plan, Visit
-from frontdoor.simulator.town.telling import ELEMENTS, Contact, on_the_clock
+from frontdoor.simulator.town.telling import ELEMENTS, NOT_KNOWN, Contact, on_the_clock
 
 SCHOOL_AGE = 5
 SOURCE_CODES = {"health": "3B", "school": "2A", "housing": "4"}
@@ -33,6 +33,9 @@ ASKED_BY = {
 def of_contact(contact: Contact, chance: Chance, agency_kind: str) -> Record:
     """The record of a contact."""
     record = _notice(contact, chance) if contact.source == "police" else _referral(contact, chance, agency_kind)
+    # Each incident has an account of its own; what is told of its children may be the same.
+    record["narrative"] = str(record["narrative"]).replace(N, f"{contact.incident_no}")
+    record |= {NOT_KNOWN[element]: "not_known" for element in contact.not_known}
     for element in contact.left_out:
         record |= dict.fromkeys(ELEMENTS[contact.feed][element], "")
     return record

@@ -34,6 +34,8 @@ ELEMENTS: dict[str, dict[str, tuple[str, ...]]] = {
         "history": ("previous_concerns",),
     },
 }
+# What a sender may say is not known, in either feed, with no rule that asks again.
+NOT_KNOWN = {"needs": "disability_communication"}
 SCHOOL_FROM, EXPLOITED_FROM = 4, 10
 MOST_TRIES = 100
 # Whoever is told of is a child still, and a baby still, when the file is read: after a late notice and a long weekend.
@@ -64,6 +66,8 @@ class Contact:
     agreement: str
     is_right: bool
     is_late_recognition: bool = False
+    # Elements of which the sender says that they are not known.
+    not_known: tuple[str, ...] = ()
 
     @property
     def feed(self) -> str:
@@ -155,6 +159,7 @@ class Telling:
             agreement="given" if chance.happens(0.4) else "not_sought",
             is_right=not chance.happens(value("told_wrong_share", day)),
             is_late_recognition=is_late_recognition,
+            not_known=self._not_known(name, day),
         )
 
     def _grade(self, chance: Chance, day: date, *, has_fact: bool) -> str:
@@ -189,6 +194,7 @@ class Telling:
             left_out=self._left_out(chance, "referral", value("partners_missing_share", day)),
             agreement="refused" if refused else "given",
             is_right=not chance.happens(value("told_wrong_share", day)),
+            not_known=self._not_known(name, day),
         )
 
     def _child_from(self, day: date, name: str, youngest: int, again: Child | None) -> Child | None:
@@ -204,6 +210,10 @@ class Telling:
 
     def _left_out(self, chance: Chance, feed: str, share: float) -> tuple[str, ...]:
         return tuple(element for element in ELEMENTS[feed] if chance.happens(share))
+
+    def _not_known(self, name: str, day: date) -> tuple[str, ...]:
+        is_unknown = stream(self._seed, "not known", name).happens(self._scenario.value("needs_unknown_share", day))
+        return tuple(NOT_KNOWN) if is_unknown else ()
 
     def _next(self) -> int:
         self._contacts += 1

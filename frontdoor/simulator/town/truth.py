@@ -36,7 +36,7 @@ DEFECTS = ("defect", "path", "record_no", "rule_id", "part")
 FILE_DEFECTS = ("defect", "path", "told_by")
 CONTACTS = (
     *("contact_no", "child_id", "source", "agency", "happened_at", "known_at", "sent_at", "harm", "grade", "red_fact"),
-    *("has_fact", "left_out", "agreement", "was_right", "is_late_recognition"),
+    *("has_fact", "left_out", "not_known", "agreement", "was_right", "is_late_recognition"),
 )
 HOUSEHOLDS = (
     *("household_id", "surname", "address", "postcode", "adult", "relation", "other_adult", "school", "surgery"),
@@ -161,6 +161,7 @@ def _contact(contact: Contact) -> list[Any]:
         "red_fact": contact.red_fact or "",
         "has_fact": records.has_fact(contact),
         "left_out": " ".join(contact.left_out),
+        "not_known": " ".join(contact.not_known),
     }
     start = (contact.contact_no, contact.child.child_id, contact.source, contact.agency or "", *when, contact.harm)
     return [*start, *told.values(), contact.agreement, contact.is_right, contact.is_late_recognition]

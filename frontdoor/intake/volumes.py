@@ -1,0 +1,225 @@
+"""Where the archive lies: a folder, or a place in an object store that workers on several hosts can read (fsspec).
+
+A volume keeps named bytes whole or not at all. What it is given is sealed already: also the passing copies that an
+object store needs here hold nothing that can be read, and have no name.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from frontdoor.settings import Settings
+
+Told = TypeVar("Told")
+
+# The packages that fsspec needs for a kind of address; `make stores` installs those of the lock.
+PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}
+# Parts of a large object in flight at once, 50 MB each: the store's own default of ten would fill the memory.
+OPTIONS: dict[str, dict[str, Any]] = {"s3": {"max_concurrency": 2}, "s3a": {"max_concurrency": 2}}
+
+
+class VolumeAway(OSError):
+    """An object store that does not answer, refuses us, or needs a package that is not installed."""
+
+
+class Volume(Protocol):
+    """A place that keeps named bytes."""
+
+    def write(self, name: str, fill: Callable[[int], Told]) -> Told:
+        """Keep what `fill` writes to the descriptor that it is given, over what was there; return what it returns."""
+
+    def open(self, name: str) -> int:
+        """Return a descriptor of the bytes, which the caller closes. Raises `FileNotFoundError`."""
+
+    def head(self, name: str, size: int) -> bytes | None:
+        """Return the first bytes; None where nothing has that name."""
+
+    def delete(self, name: str) -> bool:
+        """Let go of the bytes; False where there are none."""
+
+    def names(self) -> Iterator[str]:
+        """Yield the name of everything that is kept, in no order."""
+
+
+def of_archive(settings: Settings) -> Volume:
+    """Return the volume of the archive."""
+    if settings.archive_url is None:
+        return Folder(settings.archive)
+    return Store(settings.archive_url, settings.home / "run" / "passing")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder: written under a temporary name, forced to disk, renamed, and the folder forced to disk."""
+
+    path: Path
+
+    def write(self, name: str, fill: Callable[[int], Told]) -> Told:
+        """Keep what is filled in. An unfinished copy is written over by the next attempt under the same name."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unfinished = self.path / f".{name}"
+        copy = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            told = fill(copy)
+            os.fsync(copy)
+        finally:
+            os.close(copy)
+        place = self._place(name)
+        if not place.parent.exists():
+            place.parent.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(self.path)
+        os.replace(unfinished, place)
+        sync_folder(place.parent)
+        return told
+
+    def open(self, name: str) -> int:
+        """Open the file."""
+        return os.open(self._place(name), os.O_RDONLY)
+
+    def head(self, name: str, size: int) -> bytes | None:
+        """Read its beginning."""
+        try:
+            with self._place(name).open("rb") as file:
+                return file.read(size)
+        except FileNotFoundError:
+            return None
+
+    def delete(self, name: str) -> bool:
+        """Delete the file, and what an unfinished attempt left of it."""
+        place = self._place(name)
+        (self.path / f".{name}").unlink(missing_ok=True)
+        try:
+            place.unlink()
+        except FileNotFoundError:
+            return False
+        sync_folder(place.parent)
+        return True
+
+    def names(self) -> Iterator[str]:
+        """List the folders."""
+        if self.path.is_dir():
+            for folder in self.path.iterdir():
+                if folder.is_dir():
+                    yield from (each.name for each in folder.iterdir())
+
+    def _place(self, name: str) -> Path:
+        return self.path / name[:2] / name
+
+
+@dataclass(frozen=True)
+class Store:
+    """A place in an object store. `passing`: a folder here for copies on their way, which have no name."""
+
+    url: str
+    passing: Path
+
+    def write(self, name: str, fill: Callable[[int], Told]) -> Told:
+        """Keep what is filled in: an object is there when all of it has arrived."""
+        with self._nameless() as copy:
+            told = fill(copy)
+            with answering():
+                system, root = connect(self.url)
+                os.lseek(copy, 0, os.SEEK_SET)
+                system.put_file(f"/dev/fd/{copy}", self._place(root, name))
+                system.invalidate_cache()
+                if system.size(self._place(root, name)) != os.fstat(copy).st_size:
+                    raise VolumeAway("the object is not as long as what was sent")
+        return told
+
+    def open(self, name: str) -> int:
+        """Bring the object here, into a file without a name."""
+        with answering():
+            system, root = connect(self.url)
+            with self._nameless() as copy:
+                with system.open(self._place(root, name), "rb", cache_type="readahead") as file:
+                    while block := file.read(2**20):
+                        write_all(copy, block)
+                return os.dup(copy)
+
+    def head(self, name: str, size: int) -> bytes | None:
+        """Ask for its beginning."""
+        try:
+            with answering():
+                system, root = connect(self.url)
+                return bytes(system.cat_file(self._place(root, name), 0, size))
+        except FileNotFoundError:
+            return None
+
+    def delete(self, name: str) -> bool:
+        """Delete the object."""
+        try:
+            with answering():
+                system, root = connect(self.url)
+                system.invalidate_cache()
+                was_there = bool(system.exists(self._place(root, name)))
+                if was_there:
+                    system.rm_file(self._place(root, name))
+                return was_there
+        except FileNotFoundError:
+            return False
+
+    def names(self) -> Iterator[str]:
+        """List the store."""
+        with answering():
+            system, root = connect(self.url)
+            system.invalidate_cache()
+            found = system.find(root)
+        for path in found:
+            yield path.rsplit("/", 1)[-1]
+
+    @contextmanager
+    def _nameless(self) -> Iterator[int]:
+        self.passing.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=self.passing, buffering=0) as file:
+            yield file.fileno()
+
+    def _place(self, root: str, name: str) -> str:
+        return f"{root}/{name[:2]}/{name}"
+
+
+def connect(url: str) -> tuple[Any, str]:
+    """Return the file system of an address, and the path in it. Raises `VolumeAway` where a package is missing."""
+    import fsspec  # a tenth of a second that a folder does not need
+
+    scheme = url.split("://", 1)[0]
+    try:
+        system, root = fsspec.core.url_to_fs(url, **OPTIONS.get(scheme, {}))
+    except (ImportError, ValueError) as error:
+        wanted = PACKAGES.get(scheme)
+        if wanted is None:
+            raise VolumeAway(f"nothing here can read {scheme}:// addresses") from None
+        raise VolumeAway(f"{scheme}:// needs the package {wanted}: make stores ({type(error).__name__})") from None
+    return system, root.rstrip("/")
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn whatever a store's own library raises into an error that says: later, perhaps."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise VolumeAway(f"the object store did not do it ({type(error).__name__})") from None
+
+
+def write_all(file: int, block: bytes) -> None:
+    """Write a block to a descriptor, whole."""
+    view = memoryview(block)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the names in a folder to disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,78 @@
+"""What those who keep the platform running see of it: figures, lineage, logs. Mend: frontdoor/monitoring/, frontdoor/logbook.py."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.live import Live
+
+POLICE = ("wearside_police", "police")
+
+
+def _lines(path: Path) -> list[Any]:
+    found = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            found.append(None)
+    return found
+
+
+def test_figures_and_lineage_of_a_delivery_are_told_by_airflow(live: Live) -> None:
+    hash_ = live.land(*POLICE, live.sample(*POLICE, 7))
+    live.wait_until(lambda: live.published([hash_]) == 1, 90, "the file to be published")
+    ((delivery_id,),) = live.rows(
+        "select delivery_id from intake.deliveries join intake.files using (file_id) where sha256_received = %s",
+        (hash_,),
+    )
+    lineage, figures = live.settings.home / "run" / "lineage.jsonl", live.settings.home / "run" / "metrics.prom"
+
+    def is_told() -> bool:
+        return lineage.is_file() and any(
+            event["job"]["name"] == "publish_police"
+            and event["eventType"] == "COMPLETE"
+            and {"key": "delivery_id", "value": str(delivery_id), "source": "FRONTDOOR"}.items()
+            <= event["run"]["facets"]["tags"]["tags"][0].items()
+            for event in _lines(lineage)
+            if event and "run" in event
+        )
+
+    live.wait_until(is_told, 120, "the lineage of the delivery")
+    text = figures.read_text()
+    assert 'frontdoor_deliveries_last_day{agency="wearside_police",feed="police",state="published"' in text
+    assert "frontdoor_figures_failed 0.0" in text
+
+
+def test_log_of_a_task_says_of_which_delivery_it_speaks(live: Live) -> None:
+    hash_ = live.land(*POLICE, live.sample(*POLICE, 3))
+    live.wait_until(lambda: live.published([hash_]) == 1, 90, "the file to be published")
+    ((delivery_id,),) = live.rows(
+        "select delivery_id from intake.deliveries join intake.files using (file_id) where sha256_received = %s",
+        (hash_,),
+    )
+
+    def said() -> list[Any]:
+        logs = (live.settings.home / "log" / "airflow").rglob("*.log")
+        return [
+            line
+            for path in logs
+            if "take_judge_publish_send" in str(path) or "sweep" in str(path)
+            for line in _lines(path)
+            if line and line.get("delivery_id") == delivery_id
+        ]
+
+    live.wait_until(lambda: bool(said()), 60, "a line of the log about the delivery")
+    (loaded, *_) = said()
+    assert loaded["logger"] == "frontdoor.steps"
+    assert (loaded["agency"], loaded["feed"], loaded["level"]) == (*POLICE, "info")
+    assert "timestamp" in loaded and "event" in loaded
+
+
+def test_logs_of_the_processes_are_json(live: Live) -> None:
+    for part in ("scheduler", "triggerer"):
+        lines = _lines(live.settings.home / "log" / f"airflow-{part}.log")
+        assert lines, f"{part} has written nothing"
+        assert sum(line is None for line in lines) <= 0.1 * len(lines), f"{part}: lines that are not JSON"

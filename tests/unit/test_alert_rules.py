@@ -1,0 +1,76 @@
+"""Figures, alert rules and runbook in step. Mend: what the message names, of frontdoor/monitoring/figures.py,
+docker/monitoring/alerts.yml and CONTRIBUTING.md ("When an alert fires")."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from frontdoor.monitoring import figures
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES: list[dict[str, Any]] = [
+    rule
+    for group in yaml.safe_load((ROOT / "docker" / "monitoring" / "alerts.yml").read_text())["groups"]
+    for rule in group["rules"]
+]
+SECTIONS = {
+    title: body
+    for title, body in re.findall(
+        r"^### (\w+)\n(.*?)(?=^##|\Z)",
+        (ROOT / "CONTRIBUTING.md").read_text().split("## When an alert fires\n")[1].split("\n## ")[0],
+        re.MULTILINE | re.DOTALL,
+    )
+}
+LABELS = {figures.PREFIX + figure.name: set(figure.labels) for figure in figures.FROM_TABLES} | {
+    "frontdoor_disk_free_ratio": {"folder"}
+}
+
+
+def named(rule: dict[str, Any]) -> set[str]:
+    return set(re.findall(r"\bfrontdoor_\w+", rule["expr"]))
+
+
+def test_there_is_a_rule_for_each_figure_and_none_for_anything_else() -> None:
+    assert RULES
+    of_rules = set().union(*(named(rule) for rule in RULES))
+    assert of_rules == figures.helps().keys()
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_rule_says_how_urgent_it_is_and_where_its_section_is(rule: dict[str, Any]) -> None:
+    assert rule["labels"]["severity"] in ("critical", "warning")
+    assert rule["annotations"]["summary"].endswith(".")
+    assert rule["annotations"]["runbook"] == f"CONTRIBUTING.md#{rule['alert'].lower()}"
+    assert re.fullmatch(r"\d+[mh]", rule.get("for", "0m"))
+    assert re.fullmatch(r"[A-Z][A-Za-z]+", rule["alert"])
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_rule_asks_for_labels_that_its_figures_have(rule: dict[str, Any]) -> None:
+    known = set().union(*(LABELS.get(name, set()) for name in named(rule)))
+    selected = set(re.findall(r"(\w+)=~?\"", rule["expr"]))
+    grouped = {label.strip() for by in re.findall(r"by \(([^)]*)\)", rule["expr"]) for label in by.split(",")}
+    said = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
+    assert selected | grouped | said <= known
+    if "by (" in rule["expr"]:
+        assert said <= grouped
+
+
+def test_each_rule_has_a_section_and_each_section_a_rule() -> None:
+    assert [rule["alert"] for rule in RULES] == list(SECTIONS)
+
+
+@pytest.mark.parametrize("alert", SECTIONS)
+def test_section_says_what_it_means_for_children_where_to_look_what_to_do_and_who(alert: str) -> None:
+    assert re.findall(r"\*\*([^*]+)\*\*", SECTIONS[alert]) == ["For children", "Look", "Do", "Who"]
+
+
+def test_labels_of_figures_are_our_own_codes() -> None:
+    assert set().union(*LABELS.values()) == {
+        *("agency", "feed", "state", "verdict", "severity", "rule", "status", "quantile", "folder")
+    }
