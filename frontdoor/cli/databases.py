@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from frontdoor import clock
 from frontdoor.cli.output import UsageMistake, emit, note, progress, say
 from frontdoor.cli.shared import add_json
 
@@ -23,7 +25,7 @@ def add(commands: Any) -> None:
     how.add_argument("--print-sql", action="store_true", help="change nothing: the same for psql")
     create.add_argument("--admin-password-file", type=Path, metavar="FILE", help="default: the passfile of URL or psql")
     create.add_argument("--only", choices=("frontdoor", "airflow"), help="where the two lie on different servers")
-    create.add_argument("--wait", type=float, default=0.0, metavar="S", help="for a server that is still starting")
+    create.add_argument("--wait", type=float, default=0.0, metavar="S", help="for what is still being made")
     create.add_argument("--new-passwords", action="store_true", help="where the passfiles of existing roles are lost")
     add_json(create)
     create.set_defaults(run=run_create)
@@ -49,7 +51,7 @@ def run_create(arguments: argparse.Namespace, settings: Settings) -> int:
     done = administration.create(
         settings,
         _without_password(arguments.admin_url),
-        admin_password=_password(arguments.admin_password_file),
+        admin_password=_password(arguments.admin_password_file, arguments.wait),
         only=arguments.only,
         new_passwords=arguments.new_passwords,
         wait_seconds=arguments.wait,
@@ -95,9 +97,12 @@ def _without_password(url: str) -> str:
     raise UsageMistake("--admin-url holds a password, which every process here can read: --admin-password-file")
 
 
-def _password(path: Path | None) -> str | None:
+def _password(path: Path | None, wait_seconds: float) -> str | None:
     if path is None:
         return None
+    deadline = clock.monotonic() + wait_seconds
+    while not path.exists() and clock.monotonic() < deadline:  # whoever makes it may be starting, too
+        time.sleep(0.2)
     try:
         return path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError):

@@ -2,8 +2,8 @@
 ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
 RUN groupadd --gid 999 redis && useradd --uid 999 --gid 999 redis \
-    && apt-get update && apt-get install -y -qq --no-install-recommends tini redis-server && rm -rf /var/lib/apt/lists/* \
+    && apt-get update && apt-get install -y -qq --no-install-recommends redis-server && rm -rf /var/lib/apt/lists/* \
     && install -d -o 999 -g 999 /data
-USER 999:999
+COPY --chmod=0755 redis.sh /usr/local/bin/docker-entrypoint.sh
 WORKDIR /data
-ENTRYPOINT ["/usr/bin/tini", "--"]
+ENTRYPOINT ["docker-entrypoint.sh"]
