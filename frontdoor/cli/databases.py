@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,11 +73,12 @@ def run_migrate(arguments: argparse.Namespace, settings: Settings) -> int:
     from frontdoor.platform import serving
     from frontdoor.prepare import prepare_to_run
 
-    with progress("Making the database ready ..."):
+    with progress("Making the database ready ..."), ThreadPoolExecutor(max_workers=1) as beside:
         database.wait_for(settings, arguments.wait)
+        of_airflow = beside.submit(serving.make_ready, settings) if settings.airflow_database_url else None
         prepare_to_run(settings)
-        if settings.airflow_database_url:
-            serving.make_ready(settings)
+        if of_airflow is not None:
+            of_airflow.result()
     server = database.locate(settings)
     if arguments.json:
         emit({"database": database.as_document(server)})

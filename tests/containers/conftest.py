@@ -8,8 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.containers import images
-from tests.containers.stack import LiveStack, Stack
+# Imported by the modules of the two profiles, and to say what they saw when they fail all the same.
+pytest.register_assert_rewrite("tests.containers.asked_of_both", "tests.e2e.test_a_file_lands")
+
+from tests.containers import images  # noqa: E402
+from tests.containers.stack import LiveStack, Stack  # noqa: E402
 
 
 @pytest.fixture(scope="module")
