@@ -54,7 +54,9 @@ class NotReady(RuntimeError):
 
 
 def make_ready(settings: Settings) -> None:
-    """Make what all parts share: keys, Airflow's tables, the login. Safe to repeat. Raises `RuntimeError`."""
+    """Make what all parts share: folders, keys, Airflow's tables, the login. Safe to repeat. Raises `RuntimeError`."""
+    for each in (settings.mail_dir, settings.receipts):
+        each.mkdir(mode=0o700, parents=True, exist_ok=True)
     airflow.make_keys(settings)
     folder = _configure(settings)
     if not airflow.is_migrated(settings):

@@ -14,7 +14,7 @@ PUBLISHED_BY_THE_OTHER_WITHIN_SECONDS = 90
 
 
 def test_worker_killed_while_it_loads_is_replaced_by_the_other(stack: Stack, live: LiveStack) -> None:
-    records = 60_000
+    records = 30_000
     sha256 = live.land("wearside_police", "police", live.sample("wearside_police", "police", records))
     workers = {stack.address(service): service for service in ("worker-1", "worker-2")}
     loading: list[str] = []
