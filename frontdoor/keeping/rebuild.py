@@ -67,6 +67,8 @@ def rebuild(settings: Settings, *, with_marts: bool = True) -> Rebuilt:
             done = Rebuilt(let_go=found.let_go, closed=found.closed)
             for some in _together(found.notes):
                 done = _take_in(connection, settings, house, some, done)
+            if found.notes:
+                listening.listen(connection, house)  # what has been due since, too
         held_count = sum(count for _, _, count in held.listed(connection)) if found.notes else 0
     if with_marts and found.notes:
         warehouse.build(settings, even_if_nothing=True)
