@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import shutil
 from collections.abc import Iterator
@@ -157,6 +159,11 @@ def _visits(contracts: Any, records: int) -> bytes:
 
 
 def _corrected(police: bytes) -> bytes:
-    """The same notices, the accounts of half of them told otherwise."""
-    lines = police.splitlines(keepends=True)
-    return b"".join([lines[0], *(line.replace(b" the ", b" that ", 1) for line in lines[1:5])])
+    """The same notices, of half of which more is told."""
+    rows = list(csv.reader(io.StringIO(police.decode("utf-8-sig"))))
+    longest = max(range(len(rows[1])), key=lambda at: len(rows[1][at]))
+    for row in rows[1:5]:
+        row[longest] += " More was said at the school the day after."
+    written = io.StringIO()
+    csv.writer(written).writerows(rows)
+    return written.getvalue().encode()

@@ -24,7 +24,7 @@ from tests.keeping_house import AFTERWARDS, POLICE, House, differences, empty_ho
 from tests.servers import SharedServer
 
 REBUILT = ("raw", "core", "worklists", "bi", "scores", "indicators")
-JUDGED = {f'"quality"."{each}"' for each in ("findings", "check_results", "sufficiency_elements", "amendments")}
+JUDGED = {f'"quality"."{each}"' for each in ("findings", "check_results", "sufficiency_elements")}
 JUDGED |= {
     f'"quality"."{each}"' for each in ("dead_letters", "first_publications", "first_scores", "expected_deliveries")
 }
