@@ -24,6 +24,10 @@ deliveries as (
     select * from {{ source('intake', 'deliveries') }}
 ),
 
+fixed_weeks as (
+    select * from {{ source('warehouse', 'fixed_weeks') }}
+),
+
 first_told as (
     select
         agencies.agency_code,
@@ -90,10 +94,17 @@ weeks as (
     left join last_judged on first_told.agency_code = last_judged.agency_code and bases.basis = last_judged.basis
     left join corrected on first_told.agency_code = corrected.agency_code and bases.basis = 'as_corrected'
     left join built_late on first_told.agency_code = built_late.agency_code
-    where
-        weeks.week_start::date >= least(coalesce(last_judged.last_week, first_told.first_week), built_late.first_week)
-        or corrected.agency_code is not null
     {%- endif %}
+    left join fixed_weeks on first_told.agency_code = fixed_weeks.agency_code
+    where
+        -- Judged when visits were there that are gone now.
+        coalesce(weeks.week_start::date >= fixed_weeks.before, true)
+        {%- if is_incremental() %}
+        and (
+            weeks.week_start::date >= least(coalesce(last_judged.last_week, first_told.first_week), built_late.first_week)
+            or corrected.agency_code is not null
+        )
+        {%- endif %}
 ),
 
 points as (
@@ -166,3 +177,21 @@ left join arrived
         weeks.agency_code = arrived.agency_code
         and weeks.basis = arrived.basis
         and weeks.week_start_date = arrived.week_start_date
+{%- if not is_incremental() %}
+union all
+select fixed.*
+from {{ fixed_counts('q16_visit_gap', [
+        ('indicator_id', 'text'),
+        ('agency_code', 'text'),
+        ('team_code', 'text'),
+        ('element', 'text'),
+        ('period_grain', 'text'),
+        ('period_start', 'date'),
+        ('basis', 'text'),
+        ('numerator', 'bigint'),
+        ('denominator', 'bigint'),
+        ('unknown_count', 'bigint'),
+        ('input_completeness_ratio', 'double precision'),
+        ('as_of', 'timestamptz'),
+    ]) }} as fixed
+{%- endif %}
