@@ -1,4 +1,4 @@
-"""``frontdoor erase``: one child, from everywhere. A dry run unless it is told to apply; ids and counts, never a value."""
+"""``frontdoor erase``: one child, from everywhere. A dry run unless told to apply; ids and counts, never a value."""
 
 from __future__ import annotations
 

@@ -34,9 +34,14 @@ first_told as (
         agencies.timezone,
         (clock.as_of at time zone agencies.timezone)::date as today,
         clock.as_of,
-        date_trunc('week', min(deliveries.received_at) at time zone agencies.timezone)::date as first_week
+        -- Earlier weeks were judged when visits were there that are gone now, and stay as they were judged.
+        greatest(
+            date_trunc('week', min(deliveries.received_at) at time zone agencies.timezone)::date,
+            max(fixed_weeks.before)
+        ) as first_week
     from deliveries
     inner join agencies on deliveries.agency_code = agencies.agency_code
+    left join fixed_weeks on deliveries.agency_code = fixed_weeks.agency_code
     cross join clock
     where deliveries.feed = 'visit' and deliveries.published_at is not null
     group by agencies.agency_code, agencies.timezone, clock.as_of
@@ -94,17 +99,10 @@ weeks as (
     left join last_judged on first_told.agency_code = last_judged.agency_code and bases.basis = last_judged.basis
     left join corrected on first_told.agency_code = corrected.agency_code and bases.basis = 'as_corrected'
     left join built_late on first_told.agency_code = built_late.agency_code
-    {%- endif %}
-    left join fixed_weeks on first_told.agency_code = fixed_weeks.agency_code
     where
-        -- Judged when visits were there that are gone now.
-        coalesce(weeks.week_start::date >= fixed_weeks.before, true)
-        {%- if is_incremental() %}
-        and (
-            weeks.week_start::date >= least(coalesce(last_judged.last_week, first_told.first_week), built_late.first_week)
-            or corrected.agency_code is not null
-        )
-        {%- endif %}
+        weeks.week_start::date >= least(coalesce(last_judged.last_week, first_told.first_week), built_late.first_week)
+        or corrected.agency_code is not null
+    {%- endif %}
 ),
 
 points as (

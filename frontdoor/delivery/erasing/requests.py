@@ -117,12 +117,15 @@ def note(cursor: Cursor, request: Request) -> list[Gone]:
         insert into intake.erasures (
             erasure_id, reason, by_role, handed_to, evidence, asked_at, records_count, state, looked_to
         )
-        select %s, %s, %s, %s, %s, %s, %s, 'asked', coalesce(max(delivery_id), 0) from intake.deliveries
+        -- What came behind the last of its records was not looked at when it was planned.
+        select %s, %s, %s, %s, %s, %s, %s, 'asked', coalesce(max(deliveries.delivery_id), 0)
+        from intake.deliveries as deliveries inner join intake.files as files using (file_id)
+        where files.taken_token = any(%s)
         on conflict do nothing
         """,
         (
             *(request.erasure_id, request.reason, request.by_role, request.handed_to, request.evidence),
-            *(request.asked_at, len(request.tombstones)),
+            *(request.asked_at, len(request.tombstones), [token for token, _, _ in request.tombstones]),
         ),
     )
     cursor.execute(

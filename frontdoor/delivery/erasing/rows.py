@@ -39,7 +39,6 @@ class Relation:
     table: str
     delivery: str
     record: str
-    received: str
     child: str
     key: str
     is_key_needed: bool
@@ -56,12 +55,11 @@ def relations(cursor: Cursor) -> list[Relation]:
         select
             namespaces.nspname::text,
             classes.relname::text,
-            coalesce(max(attributes.attname::text) filter (where attributes.attname in ('delivery_id', '_delivery_id')), ''),
-            coalesce(max(attributes.attname::text) filter (where attributes.attname in ('record_no', '_record_no')), ''),
-            coalesce(max(attributes.attname::text) filter (where attributes.attname = '_received_at'), ''),
-            coalesce(max(attributes.attname::text) filter (where attributes.attname = 'child_key'), ''),
-            coalesce(max(attributes.attname::text) filter (where attributes.attname = 'record_key'), ''),
-            coalesce(bool_or(attributes.attnotnull) filter (where attributes.attname = 'record_key'), false)
+            coalesce(max(attname::text) filter (where attname in ('delivery_id', '_delivery_id')), ''),
+            coalesce(max(attname::text) filter (where attname in ('record_no', '_record_no')), ''),
+            coalesce(max(attname::text) filter (where attname = 'child_key'), ''),
+            coalesce(max(attname::text) filter (where attname = 'record_key'), ''),
+            coalesce(bool_or(attnotnull) filter (where attname = 'record_key'), false)
         from pg_class as classes
         inner join pg_namespace as namespaces on classes.relnamespace = namespaces.oid
         inner join pg_attribute as attributes on classes.oid = attributes.attrelid
@@ -81,7 +79,7 @@ def relations(cursor: Cursor) -> list[Relation]:
 
 
 def remove(cursor: Cursor, house: House, gone: Collection[Place]) -> None:
-    """Take these records out of the database, in the caller's transaction. Those that are gone already change nothing."""
+    """Take these records out of the database, in the caller's transaction; those that are gone change nothing."""
     if not gone:
         return
     ids = sorted({each.delivery_id for each in gone})
