@@ -7,7 +7,8 @@
 
 {#-
     CTEs up to `<feed>_touched`: the blocks (first_delivery_id, block_no) in which the news may have changed what is counted; without a history
-    of one's own, all there are. Needs a CTE `deliveries`.
+    of one's own, all there are. Needs a CTE `deliveries`. Deliveries of which records are gone (erased, or past their time) are not counted again:
+    who is no longer there would make a rate look better or worse than it was.
 -#}
 {% macro touched_blocks(feed, versions) %}
 {%- if is_incremental() %}
@@ -16,7 +17,7 @@
     from {{ news_among(versions) }} as versions
 ),
 
-{{ feed }}_touched as (
+{{ feed }}_touched_or_fixed as (
     select distinct
         places.first_delivery_id,
         places.block_no
@@ -37,7 +38,7 @@
     where news.feed = '{{ feed }}'
 )
 {%- else %}
-{{ feed }}_touched as (
+{{ feed }}_touched_or_fixed as (
     select distinct
         versions.first_delivery_id,
         {{ block_of('versions.first_record_no') }} as block_no
@@ -49,7 +50,30 @@
     from deliveries
     where deliveries.feed = '{{ feed }}' and deliveries.published_at is not null
 )
-{%- endif %}
+{%- endif %},
+
+{{ feed }}_touched as (
+    select
+        blocks.first_delivery_id,
+        blocks.block_no
+    from {{ feed }}_touched_or_fixed as blocks
+    inner join deliveries on blocks.first_delivery_id = deliveries.delivery_id
+    where deliveries.counts_fixed_at is null
+)
+{%- endmacro %}
+
+{#- Rows that were counted from records that are gone, for a relation that is made anew: nothing can count them again. `columns`: name and type. -#}
+{% macro fixed_counts(relation, columns) -%}
+    (
+        select counted.*
+        from {{ source('warehouse', 'fixed_counts') }} as fixed
+        cross join lateral jsonb_to_recordset(fixed.rows) as counted (
+            {%- for name, type in columns %}
+            {{ name }} {{ type }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        )
+        where fixed.relation = '{{ relation }}'
+    )
 {%- endmacro %}
 
 {#- Records of a history that belong to touched blocks, looked up block by block, whatever the planner believes. -#}

@@ -137,6 +137,8 @@ def _of_database(settings: Settings) -> Iterator[Check]:
         yield _tried("outbox", lambda: _outbox(connection))
         yield _tried("builds", lambda: _builds(connection))
         yield _tried("archive", lambda: _archive(connection, settings))
+    with closing(database.connect(settings, application_name="frontdoor doctor")) as another:
+        yield _tried("erasure", lambda: _erasure(another, settings))
 
 
 def _archive(connection: Connection, settings: Settings) -> Check:
@@ -188,6 +190,25 @@ def _archive(connection: Connection, settings: Settings) -> Check:
         )
         return Check("archive", False, sentence)
     return Check("archive", True, "What is archived is encrypted, and its keys are here.")
+
+
+def _erasure(connection: Connection, settings: Settings) -> Check:
+    from frontdoor.delivery import erasing
+
+    waiting = erasing.unfinished(connection, settings)
+    if waiting:
+        return Check(
+            "erasure", False, f"{len(waiting)} erasures were asked and are not done here: frontdoor erase resume."
+        )
+    erasing.look_for_returned(connection, settings)
+    came = _one(
+        connection,
+        "select count(distinct (delivery_id, record_no)) from intake.erased_came_again where noted_by_role is null",
+    )
+    if came:
+        sentence = f"A child who was erased was sent again, in {came} records, which are on the lists"
+        return Check("erasure", False, f"{sentence}: frontdoor erase again.")
+    return Check("erasure", True, "Every erasure is done, and nobody who was erased was sent again.")
 
 
 def _calendar(connection: Connection) -> Check:

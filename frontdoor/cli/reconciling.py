@@ -87,8 +87,9 @@ def _sentence(day: dict[str, Any]) -> str:
         said += f", {day['sender_count']:,} records as the sender counts"
     if day["uncounted_deliveries"]:
         said += f", {day['uncounted_deliveries']:,} of them without the sender's count"
+    removed = f" + {day['removed_count']:,} erased or past their time" if day["removed_count"] else ""
     said += (
-        f"; {day['received_count']:,} received = {day['raw_count']:,} kept + {day['unread_count']:,} unread;"
+        f"; {day['received_count']:,} received = {day['raw_count']:,} kept + {day['unread_count']:,} unread{removed};"
         f" {day['raw_count']:,} kept = {day['on_list_count']:,} on the list + {day['superseded_count']:,} repeated or"
         " replaced"
     )

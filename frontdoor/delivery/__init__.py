@@ -13,10 +13,13 @@ unjudged; a message that cannot be written is written by a later sweep.
     charging       whose fault it was, for scores alone; a withdrawn rule is told of once
     waiving        what a sender need not be told of for a while, and what comes back
     listening      what was due and did not come
+    erasing        one child, from everywhere; who was erased and came again
+    retaining      what is past its time
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -26,8 +29,11 @@ from psycopg2.extensions import connection as Connection
 from frontdoor import alerts, database, intake, receipts, warehouse
 from frontdoor.contract import House
 from frontdoor.delivery import lanes, listening, publication, replaying, waiving
+from frontdoor.delivery.erasing.again import look_for_returned
 from frontdoor.prepare import prepare_if_changed
 from frontdoor.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,12 +76,24 @@ def drain(
                 publication.answer_the_unanswered(connection, house)
             if sources is None:
                 listening.listen(connection, house)
+                _notice_who_came_again(connection, settings)
             step = Drained(taken, published, alerts.send(connection, settings))
             # Behind the letters: a receipt is for who looks it up.
             receipts.issue(connection, settings, house)
             total += step
             if not step.taken and not step.published:
                 return total
+
+
+def _notice_who_came_again(connection: Connection, settings: Settings) -> None:
+    """Notice who was erased and is sent again; where that fails nothing is held, and the next sweep looks."""
+    try:
+        look_for_returned(connection, settings)
+    except Exception as error:
+        if database.is_away(error):
+            raise
+        connection.rollback()
+        log.error("nobody looked whether an erased child came again: %s", database.safe_error(error))
 
 
 def ingest(settings: Settings) -> dict[str, int]:

@@ -47,6 +47,8 @@ def replayable(connection: Connection, delivery_ids: Collection[int]) -> list[tu
             from intake.deliveries as deliveries
             where
                 deliveries.delivery_id = any(%s)
+                -- Past its time: nothing is left to judge.
+                and deliveries.payload_removed_at is null
                 and (
                     deliveries.status = 'published'
                     or (

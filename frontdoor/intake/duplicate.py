@@ -4,7 +4,8 @@ Deliberately narrow, because a child may be waiting behind a wrong yes. The orig
 one record; so an empty, header-only, nil or refused file is never a reason. None of its records may have been
 superseded since: when A was corrected by B, then A sent again is a new statement. While a later delivery of the same
 feed is not read yet, nobody knows, and the answer is no. Of a file with several members every one must have been read;
-that a later member corrects an earlier one is part of its one statement.
+that a later member corrects an earlier one is part of its one statement. A file of which a record was erased, or which
+is past its time, is no reason either: the same bytes again bring back somebody who is on no list.
 
 An original that is loaded but not yet published counts: whatever a check does, it will be published. One that is still
 ``received`` does not, because it may turn out to be unreadable; the question is then asked again when the second file
@@ -29,6 +30,7 @@ class _Delivery:
     status: str
     received_at: datetime
     records_loaded: int
+    records_removed: int
 
 
 def original_of(cursor: Cursor, agency: str, source: str, sha256: str, *, before_file: int | None = None) -> int | None:
@@ -50,6 +52,8 @@ def original_of(cursor: Cursor, agency: str, source: str, sha256: str, *, before
     deliveries = _deliveries(cursor, file_id)
     if not sum(each.records_loaded for each in deliveries) or any(each.status not in READ for each in deliveries):
         return None
+    if any(each.records_removed for each in deliveries):
+        return None
     if any(_may_be_superseded(cursor, agency, file_id, each, before_file) for each in deliveries):
         return None
     return file_id
@@ -58,7 +62,7 @@ def original_of(cursor: Cursor, agency: str, source: str, sha256: str, *, before
 def _deliveries(cursor: Cursor, file_id: int) -> list[_Delivery]:
     cursor.execute(
         """
-        select delivery_id, feed, status, received_at, coalesce(records_loaded, 0)
+        select delivery_id, feed, status, received_at, coalesce(records_loaded, 0), records_removed
         from intake.deliveries where file_id = %s
         """,
         (file_id,),

@@ -229,6 +229,14 @@ def mark_loaded(cursor: Cursor, delivery_id: int, loaded: int, dead: int, nil_si
     add_event(cursor, delivery_id, "received", "loaded")
 
 
+def note_removed(cursor: Cursor, delivery_id: int, removed: int) -> None:
+    """Write down how many of a delivery's loaded records are no longer kept."""
+    cursor.execute(
+        "update intake.deliveries set records_removed = %s where delivery_id = %s and records_removed <> %s",
+        (removed, delivery_id, removed),
+    )
+
+
 def note_told(
     cursor: Cursor, delivery_id: int, row_count: int | None, extract_as_of: datetime | None, version: str | None
 ) -> None:

@@ -22,7 +22,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import clock, database
 from frontdoor.contract import House
-from frontdoor.intake import archive, beside, duplicate, ledger, members
+from frontdoor.intake import archive, beside, duplicate, ledger, members, remainder
 from frontdoor.intake.content import Content, File, Place
 from frontdoor.intake.readers import forms
 from frontdoor.intake.readers.delimited import DelimitedReader
@@ -32,6 +32,7 @@ from frontdoor.intake.readers.sender_header import Told
 from frontdoor.intake.readers.workbook import WorkbookReader
 from frontdoor.intake.readers.xml_layout import XmlReader
 from frontdoor.intake.reasons import Unreadable
+from frontdoor.intake.remainder import RemainderReader
 from frontdoor.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,8 @@ def load(connection: Connection, settings: Settings, house: House, delivery_id: 
                     reader = _copy(cursor, kept, house, delivery)
                 except Unreadable as refusal:
                     ledger.mark_dead(cursor, delivery.file_id, delivery_id, refusal.code)
+                    if remainder.is_one(kept):
+                        return "dead_letter"
                     _note_told(cursor, house, delivery, beside.told_of(Content(kept, delivery.place)))
                     return "dead_letter"
         except (archive.Damaged, archive.KeyMissing) as closed:
@@ -95,19 +98,23 @@ def load(connection: Connection, settings: Settings, house: House, delivery_id: 
             return "dead_letter"
         with closing(reader.tally) as tally:
             # What could not be read was sent all the same.
-            for rule_id in tally.told.faults(tally.loaded + tally.dead, delivery.contract_version):
-                tally.file_fault(rule_id)
+            if not tally.is_remembered:
+                for rule_id in tally.told.faults(tally.loaded + tally.dead, delivery.contract_version):
+                    tally.file_fault(rule_id)
             _note_told(cursor, house, delivery, tally.told)
-            if tally.dead:
+            if tally.dead and not tally.is_remembered:
                 tally.file_fault(NOT_ALL_READ)
+            if tally.dead:
                 ledger.add_dead_letters(cursor, delivery.file_id, delivery_id, tally.letters())
             if tally.has_faults:
                 _add_findings(cursor, delivery, tally)
-            records = tally.loaded + tally.dead
+            was_loaded = tally.loaded + tally.removed
+            records = was_loaded + tally.dead
             ledger.note_reading(cursor, delivery.file_id, delivery.member_no, records, reader.reading)
             ledger.mark_loaded(
-                cursor, delivery_id, tally.loaded, tally.dead, tally.nil_signed_by if tally.is_nil else None
+                cursor, delivery_id, was_loaded, tally.dead, tally.nil_signed_by if tally.is_nil else None
             )
+            ledger.note_removed(cursor, delivery_id, tally.removed)
     return "loaded"
 
 
@@ -179,6 +186,9 @@ def _copy(cursor: Cursor, kept: File, house: House, delivery: _Delivery) -> Read
 
 
 def _reader(kept: File, house: House, delivery: _Delivery) -> Reader:
+    if remainder.is_one(kept):
+        lineage = Lineage(delivery.agency, delivery.delivery_id, delivery.received_at)
+        return RemainderReader(kept, delivery.member_no, lineage)
     content = Content(kept, delivery.place)
     reader = _reader_of(content, house, delivery)
     told = beside.told_of(content)

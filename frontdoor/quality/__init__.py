@@ -7,6 +7,7 @@
     fix_first_publications    what was right when it was first told, once and for all
     fix_first_scores          what was checked, failed and not known then, once and for all
     attributions    what is not the agency's fault, for scores alone
+    note_labels    which labels of deliveries no mapping knows, after records of them are gone
     warm     import Great Expectations once, before workers are forked
 
 The only importer of great_expectations, and only inside functions: the import takes seconds.
@@ -17,7 +18,7 @@ from frontdoor.quality.first_scores import fix_first_scores
 from frontdoor.quality.first_told import fix_first_publications
 from frontdoor.quality.judging import judge
 from frontdoor.quality.questions import publish_questions
-from frontdoor.quality.reading import read
+from frontdoor.quality.reading import note_labels, read
 from frontdoor.quality.sufficiency import publish_sufficiency_elements
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "fix_first_scores",
     "judge",
     "mark_waiting",
+    "note_labels",
     "publish_questions",
     "publish_sufficiency_elements",
     "read",

@@ -22,10 +22,22 @@ ANALYZED_FROM_FINDINGS = 2_000
 
 
 def clear(cursor: Cursor, feed: Feed, delivery_ids: Sequence[int]) -> None:
-    """Take away what an earlier judging of these deliveries found; what their files' readers found stays."""
+    """Take away what an earlier judging of these deliveries found; what their files' readers found stays.
+
+    So does what was found in records that were erased since: nobody can judge them again, and they were as wrong.
+    """
     rules = [rule.rule_id for rule in feed.rules]
     cursor.execute(
-        "delete from quality.findings where delivery_id = any(%s) and rule_id = any(%s)", (list(delivery_ids), rules)
+        """
+        delete from quality.findings
+        where
+            delivery_id = any(%s) and rule_id = any(%s)
+            and not exists (
+                select from intake.tombstones
+                where tombstones.delivery_id = findings.delivery_id and tombstones.record_no = findings.record_no
+            )
+        """,
+        (list(delivery_ids), rules),
     )
     cursor.execute("delete from quality.check_results where delivery_id = any(%s)", (list(delivery_ids),))
 

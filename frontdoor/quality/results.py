@@ -38,6 +38,32 @@ def write(cursor: Cursor, house: House, feed: Feed, deliveries: Sequence[Deliver
         rows,
         page_size=1000,
     )
+    _count_the_erased(cursor, deliveries)
+
+
+def _count_the_erased(cursor: Cursor, deliveries: Sequence[Delivery]) -> None:
+    """Count what was found in records that were erased since: a delivery judged again is no better without them."""
+    cursor.execute(
+        """
+        update quality.check_results as results
+        set
+            status = case when results.status = 'not_run' then results.status else 'fail' end,
+            checked_count = results.checked_count + erased.failed,
+            failed_count = results.failed_count + erased.failed
+        from (
+            select findings.delivery_id, findings.rule_id, count(*) as failed
+            from quality.findings
+            inner join intake.tombstones
+                on findings.delivery_id = tombstones.delivery_id and findings.record_no = tombstones.record_no
+            where findings.delivery_id = any(%s) and findings.rule_id not like 'FIL-%%'
+            group by findings.delivery_id, findings.rule_id
+        ) as erased
+        where
+            results.delivery_id = erased.delivery_id and results.rule_id = erased.rule_id
+            and results.status <> 'not_run'
+        """,
+        ([each.delivery_id for each in deliveries],),
+    )
 
 
 def conclude(cursor: Cursor, delivery_ids: Sequence[int], left_out: Sequence[str] = ()) -> None:

@@ -173,3 +173,24 @@ left join to_sent on police_touched.first_delivery_id = to_sent.first_delivery_i
 left join to_received
     on police_touched.first_delivery_id = to_received.first_delivery_id and police_touched.block_no = to_received.block_no
 cross join clock
+{%- if not is_incremental() %}
+union all
+select fixed.*
+from {{ fixed_counts('fct_notification_telling', [
+        ('agency_code', 'text'),
+        ('first_delivery_id', 'bigint'),
+        ('block_no', 'bigint'),
+        ('sent_minutes', 'bigint[]'),
+        ('sent_counts', 'bigint[]'),
+        ('received_minutes', 'bigint[]'),
+        ('received_counts', 'bigint[]'),
+        ('lowest_beside_fact_count', 'bigint'),
+        ('higher_beside_fact_count', 'bigint'),
+        ('unjudged_low_grade_count', 'bigint'),
+        ('highest_without_fact_count', 'bigint'),
+        ('lower_without_fact_count', 'bigint'),
+        ('unjudged_high_grade_count', 'bigint'),
+        ('received_on', 'date'),
+        ('as_of', 'timestamptz'),
+    ]) }} as fixed
+{%- endif %}

@@ -96,7 +96,13 @@ touched as (
 {% endif %}
 counted as (
     select scores.*
-    from quality.rule_scores(array(select touched.delivery_id from touched)) as scores
+    from quality.rule_scores(array(
+        select touched.delivery_id
+        from touched
+        inner join deliveries on touched.delivery_id = deliveries.delivery_id
+        -- Counted when there were findings: without them everything would seem to be right.
+        where deliveries.findings_removed_at is null
+    )) as scores
 )
 
 select

@@ -152,3 +152,21 @@ from counted
 inner join deliveries on counted.first_delivery_id = deliveries.delivery_id
 left join agencies on deliveries.agency_code = agencies.agency_code
 cross join clock
+{%- if not is_incremental() %}
+union all
+select fixed.*
+from {{ fixed_counts('fct_sufficiency', [
+        ('agency_code', 'text'),
+        ('feed', 'text'),
+        ('first_delivery_id', 'bigint'),
+        ('block_no', 'bigint'),
+        ('basis', 'text'),
+        ('contract_version', 'text'),
+        ('present_counts', 'bigint[]'),
+        ('unknown_counts', 'bigint[]'),
+        ('missing_counts', 'bigint[]'),
+        ('unjudged_counts', 'bigint[]'),
+        ('received_on', 'date'),
+        ('as_of', 'timestamptz'),
+    ]) }} as fixed
+{%- endif %}

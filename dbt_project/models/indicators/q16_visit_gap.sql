@@ -24,15 +24,24 @@ deliveries as (
     select * from {{ source('intake', 'deliveries') }}
 ),
 
+fixed_weeks as (
+    select * from {{ source('warehouse', 'fixed_weeks') }}
+),
+
 first_told as (
     select
         agencies.agency_code,
         agencies.timezone,
         (clock.as_of at time zone agencies.timezone)::date as today,
         clock.as_of,
-        date_trunc('week', min(deliveries.received_at) at time zone agencies.timezone)::date as first_week
+        -- Earlier weeks were judged when visits were there that are gone now, and stay as they were judged.
+        greatest(
+            date_trunc('week', min(deliveries.received_at) at time zone agencies.timezone)::date,
+            max(fixed_weeks.before)
+        ) as first_week
     from deliveries
     inner join agencies on deliveries.agency_code = agencies.agency_code
+    left join fixed_weeks on deliveries.agency_code = fixed_weeks.agency_code
     cross join clock
     where deliveries.feed = 'visit' and deliveries.published_at is not null
     group by agencies.agency_code, agencies.timezone, clock.as_of
@@ -166,3 +175,21 @@ left join arrived
         weeks.agency_code = arrived.agency_code
         and weeks.basis = arrived.basis
         and weeks.week_start_date = arrived.week_start_date
+{%- if not is_incremental() %}
+union all
+select fixed.*
+from {{ fixed_counts('q16_visit_gap', [
+        ('indicator_id', 'text'),
+        ('agency_code', 'text'),
+        ('team_code', 'text'),
+        ('element', 'text'),
+        ('period_grain', 'text'),
+        ('period_start', 'date'),
+        ('basis', 'text'),
+        ('numerator', 'bigint'),
+        ('denominator', 'bigint'),
+        ('unknown_count', 'bigint'),
+        ('input_completeness_ratio', 'double precision'),
+        ('as_of', 'timestamptz'),
+    ]) }} as fixed
+{%- endif %}

@@ -1,4 +1,4 @@
--- Why: does what each sender sent add up, day by day? The sender's count = raw + unread; raw = on the list + superseded; on the list = decided +
+-- Why: does what each sender sent add up, day by day? The sender's count = raw + unread + removed; raw = on the list + superseded; on the list = decided +
 -- waiting. Grain: one row per agency, feed and local day of receipt. Traps: what does not add up is named in reconciliation_breaks; a record
 -- that repeats one before it, or that a later one replaced, counts as superseded; a feed without decisions has neither decided nor waiting.
 {{ config(materialized='view') }}
@@ -28,6 +28,7 @@ sent as (
         sent.sender_row_count,
         sent.records_in,
         sent.records_dead,
+        sent.records_removed,
         arrived.raw_count,
         arrived.superseded_count,
         listed.on_list_count,
@@ -82,6 +83,7 @@ days as (
         count(*) filter (where counted.sender_row_count is null) as uncounted_deliveries,
         sum(coalesce(counted.records_in, 0))::bigint as received_count,
         sum(coalesce(counted.records_dead, 0))::bigint as unread_count,
+        sum(counted.records_removed)::bigint as removed_count,
         sum(counted.raw_count)::bigint as raw_count,
         sum(counted.superseded_count)::bigint as superseded_count,
         sum(counted.on_list_count)::bigint as on_list_count,
@@ -113,6 +115,7 @@ select
     coalesce(days.uncounted_deliveries, 0) as uncounted_deliveries,
     coalesce(days.received_count, 0) as received_count,
     coalesce(days.unread_count, 0) as unread_count,
+    coalesce(days.removed_count, 0) as removed_count,
     coalesce(days.raw_count, 0) as raw_count,
     coalesce(days.superseded_count, 0) as superseded_count,
     coalesce(days.on_list_count, 0) as on_list_count,

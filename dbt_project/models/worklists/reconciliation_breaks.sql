@@ -108,12 +108,12 @@ sent as (
         sent.agency_code,
         sent.feed,
         sent.received_on,
-        case when loaded.raw_count < sent.records_loaded then 'not_in_raw' else 'too_many_in_raw' end as break_kind,
+        case when loaded.raw_count < sent.records_loaded - sent.records_removed then 'not_in_raw' else 'too_many_in_raw' end as break_kind,
         sent.file_id,
         sent.delivery_id,
         null::bigint as record_no,
         null::bigint as line_no,
-        abs(sent.records_loaded - loaded.raw_count) as records_count
+        abs(sent.records_loaded - sent.records_removed - loaded.raw_count) as records_count
     from sent
     cross join
         lateral (
@@ -121,7 +121,11 @@ sent as (
             from raw.{{ feed.feed }} as raw_records
             where raw_records._delivery_id = sent.delivery_id and raw_records._received_at = sent.received_at
         ) as loaded
-    where sent.status = 'published' and sent.feed = '{{ feed.feed }}' and sent.records_loaded <> loaded.raw_count
+    where
+        sent.status = 'published'
+        and sent.feed = '{{ feed.feed }}'
+        -- What was erased or is past its time is not missing.
+        and sent.records_loaded - sent.records_removed <> loaded.raw_count
 ),
 {% endfor %}
 other_count as (

@@ -56,6 +56,9 @@ class Tally:
     nil_signed_by: str = ""
     # What else the sender says of the delivery.
     told: Told = field(default_factory=Told)
+    # Records that were erased from what is read (intake/remainder.py); faults of the file are then those of before.
+    removed: int = 0
+    is_remembered: bool = False
     _faults: IO[str] = field(default_factory=lambda: _spool())
     _letters: IO[str] = field(default_factory=lambda: _spool())
     _noted: set[str] = field(default_factory=set)

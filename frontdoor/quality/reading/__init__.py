@@ -4,6 +4,6 @@ There is one reading, in SQL, for the checks and for the models alike, so that n
 a cell differently. It never raises for data and never holds a record.
 """
 
-from frontdoor.quality.reading.run import read
+from frontdoor.quality.reading.run import note_labels, read
 
-__all__ = ["read"]
+__all__ = ["note_labels", "read"]

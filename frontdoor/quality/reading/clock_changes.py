@@ -32,7 +32,17 @@ def note(
     if not any(rule.rule_id == RULE for rule in house.file_rules):
         return
     cursor.execute(
-        "delete from quality.findings where rule_id = %s and delivery_id = any(%s)", (RULE, list(delivery_ids))
+        """
+        delete from quality.findings
+        where
+            rule_id = %s and delivery_id = any(%s)
+            -- Of a record that was erased since nothing can be noted anew.
+            and not exists (
+                select from intake.tombstones
+                where tombstones.delivery_id = findings.delivery_id and tombstones.record_no = findings.record_no
+            )
+        """,
+        (RULE, list(delivery_ids)),
     )
     stamps = [each.name for each in feed.properties if each.kind == "timestamp" and not each.is_list]
     days = change_days(zone, received[1].year + YEARS_AHEAD)

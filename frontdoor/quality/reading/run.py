@@ -74,6 +74,15 @@ def read(connection: Connection, house: House, delivery_ids: Sequence[int]) -> N
             _read(cursor, house, batch)
 
 
+def note_labels(cursor: Cursor, house: House, delivery_ids: Sequence[int]) -> None:
+    """Write anew which labels of deliveries no mapping knows, of the records that they have now."""
+    cursor.execute("delete from raw.unmapped_labels where delivery_id = any(%s)", (list(delivery_ids),))
+    for batch in _batches(cursor, house, delivery_ids):
+        labels = unmapped.note(batch.feed, _way(house, batch).dialect, batch.delivery_ids, batch.received)
+        if labels is not None:
+            _attempt(cursor, labels, batch, [1])
+
+
 _ways: dict[tuple[Any, ...], Way] = {}
 
 
