@@ -231,7 +231,7 @@ def _partitions(cursor: Cursor, deliveries: Sequence[int]) -> Iterator[str]:
     """Yield the partitions of raw of which every row belongs to these deliveries, or to such as are gone already."""
     cursor.execute(
         "select inhrelid::regclass::text from pg_inherits inner join pg_class on inhrelid = pg_class.oid"
-        " where relnamespace = 'raw'::regnamespace order by 1"
+        " where relnamespace = 'raw'::regnamespace and relkind = 'r' order by 1"
     )
     for (name,) in cursor.fetchall():
         cursor.execute(

@@ -20,6 +20,7 @@ from frontdoor.contract import House
 
 # What tells one child from another; as macros/staging.sql compares them.
 WHO = ("forename", "surname", "dob")
+SIGNS = "[[:space:]'\u2019`\u00b4.-]+"
 SHORTEST_VALUE = 3
 
 
@@ -232,9 +233,7 @@ def _add(
     who = [
         sql.SQL(
             "case when {state} = 'ok' then nullif(regexp_replace(lower({name}::text), {signs}, '', 'g'), '') end"
-        ).format(
-            state=sql.Identifier(f"{name}_state"), name=sql.Identifier(name), signs=sql.Literal("[[:space:]''’`´.-]+")
-        )
+        ).format(state=sql.Identifier(f"{name}_state"), name=sql.Identifier(name), signs=sql.Literal(SIGNS))
         if name in names
         else sql.SQL("null")
         for name in WHO
