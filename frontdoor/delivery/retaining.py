@@ -28,7 +28,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import clock, database
 from frontdoor.delivery.erasing.rows import Relation, relations
-from frontdoor.intake import archive
+from frontdoor.intake import archive, journal
 from frontdoor.prepare import prepare_if_changed
 from frontdoor.settings import Settings
 
@@ -133,9 +133,12 @@ def apply(settings: Settings) -> Retention:
                 with connection, connection.cursor() as cursor:
                     cursor.execute(
                         "update intake.files set stored_name = null, key_id = null, file_name = %s"
-                        " where stored_name = %s",
+                        " where stored_name = %s returning taken_token",
                         (PAST, name),
                     )
+                    # Also of repeats of the same bytes: a note says what a file was called.
+                    for (token,) in cursor.fetchall():
+                        journal.forget(settings, token)
             for some in _batches(found.findings_of, BATCH):
                 _delete_receipts(settings, connection, some)
                 with connection, connection.cursor() as cursor:
