@@ -4,6 +4,7 @@
 #   make stores    what object stores need besides
 #   make run       the platform and a demonstration             ONCE=1 exits when it has been shown
 #   make test      every test                                   TESTS=tests/unit for some of them
+#   make test-containers   docker/ built, run and hurt         root and podman (Debian's package)
 #   make check     style, types, layers, SQL, contracts, docs
 #   make matrix    the unit tests on every other Python from 3.11 to 3.13 that is here
 #   make bench     the measured bars of the README
@@ -19,7 +20,7 @@ PIP := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check -
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup stores run test check matrix bench truth
+.PHONY: help setup stores run test test-containers check matrix bench truth
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -60,6 +61,10 @@ run: setup
 test: setup stores
 	$(BIN)/python -m pytest --numprocesses 2 $(TESTS)
 
+# Alone, and one after the other: a whole stack is as much as two cores carry.
+test-containers: setup
+	$(BIN)/python -m pytest --containers --timeout 1800 tests/containers
+
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -68,6 +73,8 @@ check: setup
 	$(BIN)/python -m tests.lint_sql
 	$(BIN)/python -m frontdoor.contract lint
 	$(BIN)/python -m frontdoor.docs --check
+	$(BIN)/hadolint docker/Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yaml
 
 matrix: setup
 	@ours="$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \

@@ -6,6 +6,7 @@ a URL, an environment or a command line can print a secret.
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from urllib.parse import quote, urlencode
 import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INERROR, connection, make_dsn, parse_dsn
 
+from frontdoor import clock
 from frontdoor.settings import Settings
 
 DATABASE_FILE = "database.json"
@@ -136,6 +138,19 @@ def connect_to(parts: Mapping[str, str], application_name: str) -> connection:
     except psycopg2.OperationalError as error:
         # The driver's text names host, port and role, and never a value of a record.
         raise DatabaseUnavailable(f"The database does not answer: {' '.join(str(error).split())}") from None
+
+
+def wait_for(settings: Settings, seconds: float) -> None:
+    """Return once the database answers; raises `DatabaseUnavailable` when it does not within so many seconds."""
+    deadline = clock.monotonic() + seconds
+    while True:
+        try:
+            connect(settings).close()
+            return
+        except DatabaseUnavailable:
+            if clock.monotonic() >= deadline:
+                raise
+            time.sleep(1.0)
 
 
 def sqlalchemy_url(settings: Settings) -> str:

@@ -38,6 +38,11 @@ class Settings:
     receipts: Path
     database_url: str | None
     airflow_database_url: str | None
+    airflow_broker_url: str | None
+    airflow_broker_password_file: Path | None
+    airflow_api_url: str | None
+    airflow_url: str
+    airflow_login: str
     smtp_url: str | None
     smtp_password_file: Path | None
     contacts: Path | None
@@ -66,6 +71,11 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         receipts=_path(source, "RECEIPTS") or home / "receipts",
         database_url=_text(source, "DATABASE_URL"),
         airflow_database_url=_text(source, "AIRFLOW_DATABASE_URL"),
+        airflow_broker_url=_text(source, "AIRFLOW_BROKER_URL"),
+        airflow_broker_password_file=_path(source, "AIRFLOW_BROKER_PASSWORD_FILE"),
+        airflow_api_url=_text(source, "AIRFLOW_API_URL"),
+        airflow_url=_text(source, "AIRFLOW_URL") or "http://127.0.0.1:8080",
+        airflow_login=_one_of(source, "AIRFLOW_LOGIN", ("simple", "fab")),
         smtp_url=_text(source, "SMTP_URL"),
         smtp_password_file=_path(source, "SMTP_PASSWORD_FILE"),
         contacts=_path(source, "CONTACTS"),
@@ -102,6 +112,11 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "RECEIPTS": settings.receipts,
         "DATABASE_URL": settings.database_url,
         "AIRFLOW_DATABASE_URL": settings.airflow_database_url,
+        "AIRFLOW_BROKER_URL": settings.airflow_broker_url,
+        "AIRFLOW_BROKER_PASSWORD_FILE": settings.airflow_broker_password_file,
+        "AIRFLOW_API_URL": settings.airflow_api_url,
+        "AIRFLOW_URL": settings.airflow_url,
+        "AIRFLOW_LOGIN": settings.airflow_login,
         "SMTP_URL": settings.smtp_url,
         "SMTP_PASSWORD_FILE": settings.smtp_password_file,
         "CONTACTS": settings.contacts,

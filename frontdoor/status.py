@@ -111,7 +111,7 @@ _PENDING = """
         count(*) filter (where status = 'loaded') as loaded,
         count(*) filter (where status = 'checked') as checked,
         count(*) filter (where status = 'published' and built_in is null) as unbuilt,
-        (select count(*) from alerts.messages where sent_at is null) as unsent
+        (select count(*) from alerts.messages where sent_at is null and held_at is null) as unsent
     from intake.deliveries
     where status in ('received', 'loaded', 'checked') or (status = 'published' and built_in is null)
 """

@@ -69,8 +69,16 @@ EMBEDDED, DEBIAN = "embedded", "postgres_15"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a developer run whatever he likes on the other server."""
+    """Let a developer run whatever he likes on the other server, and what has a command of its own."""
     parser.addoption("--postgres-15", action="store_true", help="run every test on Debian's Postgres 15 alone")
+    parser.addoption("--containers", action="store_true", help="also what needs podman and root: make test-containers")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the tests of containers out of `make test`: they want the whole machine, and have a command of their own."""
+    if collection_path.name == "containers" and not config.getoption("--containers"):
+        return True
+    return None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as Connection
 
 from frontdoor import intake
 from frontdoor.contract import Agency, AgencyFeed, Feed, House, Layout, Property
-from frontdoor.intake import archive
+from frontdoor.intake import archive, journal
 from frontdoor.settings import Settings
 
 POLICE = ("notification_ref", "child_ref", "forename", "dob", "narrative", "grade")
@@ -112,6 +112,8 @@ class Place:
         """Empty the archive, the ledger, the landing tables and the landing zone's lists."""
         for name in list(archive.each(self.settings)):
             archive.delete(self.settings, name)
+        for token in list(journal.tokens(self.settings)):
+            journal.forget(self.settings, token)
         self.connection.rollback()
         self.do(
             "truncate intake.files, intake.members, intake.deliveries, intake.delivery_events, quality.findings,"

@@ -2,7 +2,8 @@
 
 A message is handed over while its row is locked, and marked as sent in the same transaction. So two drains never send
 one message, and a message goes out at least once: only a kill between the server's acceptance and our commit repeats
-it, under the same Message-ID. What does not go out stays, with its number of attempts and a pause that grows.
+it, under the same Message-ID. What does not go out stays, with its number of attempts and a pause that grows; what is
+held (it may have gone out before the database was brought back) waits for a person.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ LONGEST_PAUSE_SECONDS = 3600.0
 _NEXT_DUE = """
     select message_id, agency_code, recipient_role, subject, body, created_at, attempts
     from alerts.messages
-    where sent_at is null and (next_attempt_at is null or next_attempt_at <= %(now)s)
+    where sent_at is null and held_at is null and (next_attempt_at is null or next_attempt_at <= %(now)s)
     order by coalesce(next_attempt_at, created_at), message_id
     for update skip locked
     limit 1

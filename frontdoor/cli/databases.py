@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from frontdoor import clock
 from frontdoor.cli.output import UsageMistake, emit, note, progress, say
 from frontdoor.cli.shared import add_json
 
@@ -23,11 +26,13 @@ def add(commands: Any) -> None:
     how.add_argument("--print-sql", action="store_true", help="change nothing: the same for psql")
     create.add_argument("--admin-password-file", type=Path, metavar="FILE", help="default: the passfile of URL or psql")
     create.add_argument("--only", choices=("frontdoor", "airflow"), help="where the two lie on different servers")
+    create.add_argument("--wait", type=float, default=0.0, metavar="S", help="for what is still being made")
     create.add_argument("--new-passwords", action="store_true", help="where the passfiles of existing roles are lost")
     add_json(create)
     create.set_defaults(run=run_create)
 
     migrate = actions.add_parser("migrate", help="bring schemas, reference rows and marts up to this version")
+    migrate.add_argument("--wait", type=float, default=0.0, metavar="S", help="until there is a database of that name")
     add_json(migrate)
     migrate.set_defaults(run=run_migrate)
 
@@ -47,9 +52,10 @@ def run_create(arguments: argparse.Namespace, settings: Settings) -> int:
     done = administration.create(
         settings,
         _without_password(arguments.admin_url),
-        admin_password=_password(arguments.admin_password_file),
+        admin_password=_password(arguments.admin_password_file, arguments.wait),
         only=arguments.only,
         new_passwords=arguments.new_passwords,
+        wait_seconds=arguments.wait,
         say=note,
     )
     if arguments.json:
@@ -64,10 +70,15 @@ def run_create(arguments: argparse.Namespace, settings: Settings) -> int:
 def run_migrate(arguments: argparse.Namespace, settings: Settings) -> int:
     """Prepare for today's contracts; a wrong declaration leaves the last whole ones in force, and is said."""
     from frontdoor import database
+    from frontdoor.platform import serving
     from frontdoor.prepare import prepare_to_run
 
-    with progress("Making the database ready ..."):
+    with progress("Making the database ready ..."), ThreadPoolExecutor(max_workers=1) as beside:
+        database.wait_for(settings, arguments.wait)
+        of_airflow = beside.submit(serving.make_ready, settings) if settings.airflow_database_url else None
         prepare_to_run(settings)
+        if of_airflow is not None:
+            of_airflow.result()
     server = database.locate(settings)
     if arguments.json:
         emit({"database": database.as_document(server)})
@@ -88,9 +99,12 @@ def _without_password(url: str) -> str:
     raise UsageMistake("--admin-url holds a password, which every process here can read: --admin-password-file")
 
 
-def _password(path: Path | None) -> str | None:
+def _password(path: Path | None, wait_seconds: float) -> str | None:
     if path is None:
         return None
+    deadline = clock.monotonic() + wait_seconds
+    while not path.exists() and clock.monotonic() < deadline:  # whoever makes it may be starting, too
+        time.sleep(0.2)
     try:
         return path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError):

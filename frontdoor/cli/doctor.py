@@ -225,12 +225,16 @@ def _calendar(connection: Connection) -> Check:
 def _outbox(connection: Connection) -> Check:
     stuck = _one(
         connection,
-        "select count(*) from alerts.messages where sent_at is null and attempts >= %s",
+        "select count(*) from alerts.messages where sent_at is null and held_at is null and attempts >= %s",
         (STUCK_ATTEMPTS,),
     )
     if stuck:
         sentence = f"{stuck} messages did not go out in {STUCK_ATTEMPTS} attempts: look at mail and routing."
         return Check("outbox", False, sentence)
+    held = _one(connection, "select count(*) from alerts.messages where sent_at is null and held_at is not null")
+    if held:
+        sentence = f"{held} letters are held, for they may have gone out before the database was brought back"
+        return Check("outbox", False, f"{sentence}: frontdoor held.")
     return Check("outbox", True, "No message is stuck.")
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from frontdoor.cli.output import UsageMistake, emit, note, progress, say
-from frontdoor.cli.shared import add_json, agency_and_source
+from frontdoor.cli.output import UsageMistake, emit, progress, say
+from frontdoor.cli.shared import a_database, add_json, agency_and_source
 
 if TYPE_CHECKING:
     from frontdoor.settings import Settings
@@ -34,7 +32,7 @@ def run_ingest(arguments: argparse.Namespace, settings: Settings) -> int:
     from frontdoor import delivery, monitoring
     from frontdoor.prepare import prepare_to_run
 
-    with _a_database(settings), progress("working through everything that waits"):
+    with a_database(settings), progress("working through everything that waits"):
         prepare_to_run(settings)
         done = delivery.ingest(settings)
         monitoring.tell(settings)
@@ -43,22 +41,6 @@ def run_ingest(arguments: argparse.Namespace, settings: Settings) -> int:
     else:
         say(", ".join(f"{name.replace('_', ' ')} {count}" for name, count in done.items()))
     return 0
-
-
-@contextmanager
-def _a_database(settings: Settings) -> Iterator[None]:
-    """Use the database that runs; where this home's own does not, start it for as long as the work takes."""
-    from frontdoor import database, platform
-
-    try:
-        database.connect(settings).close()
-    except database.DatabaseUnavailable:
-        if settings.database_url is not None:
-            raise
-        with platform.up(settings, with_airflow=False, say=note):
-            yield
-        return
-    yield
 
 
 def run_replay(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from frontdoor.cli.output import UsageMistake
+from frontdoor.cli.output import UsageMistake, note
 
 if TYPE_CHECKING:
     from frontdoor.contract import AgencyFeed, House
+    from frontdoor.settings import Settings
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add ``--json``."""
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout, logs on stderr")
+
+
+@contextmanager
+def a_database(settings: Settings) -> Iterator[None]:
+    """Use the database that runs; where this home's own does not, start it for as long as the work takes."""
+    from frontdoor import database, platform
+
+    try:
+        database.connect(settings).close()
+    except database.DatabaseUnavailable:
+        if settings.database_url is not None:
+            raise
+        with platform.up(settings, with_airflow=False, say=note):
+            yield
+        return
+    yield
 
 
 def agency_and_source(house: House, agency: str, source: str) -> tuple[str, str]:

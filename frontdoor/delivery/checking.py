@@ -21,7 +21,7 @@ from psycopg2.extensions import connection as Connection
 from frontdoor import database, intake, receipts
 from frontdoor.contract import House, load_house
 from frontdoor.delivery import lanes
-from frontdoor.intake import archive
+from frontdoor.intake import archive, journal
 from frontdoor.prepare import prepare
 from frontdoor.settings import Settings
 
@@ -128,3 +128,5 @@ class Checker:
             cursor.execute(sql.SQL("truncate {} restart identity cascade").format(tables))
         for name in list(archive.each(self.settings)):
             archive.delete(self.settings, name)
+        for token in list(journal.tokens(self.settings)):
+            journal.forget(self.settings, token)

@@ -11,7 +11,7 @@ Everything that reads or changes archived bytes goes through here:
 
 A name is the token under which the file was taken, so a second attempt after a crash writes over the first. A hash
 would let anybody who has a file of one child confirm that we hold it. The ledger knows which name is what
-(``intake.files.stored_name``), and the label in each sealed file says who sent it, for whoever has the archive alone.
+(``intake.files.stored_name``), and for whoever has the archive alone a note beside the files does (`intake.journal`).
 Files from before it was encrypted have their SHA-256 as a name, and can be read as they are; `frontdoor archive seal`
 encrypts them.
 """
@@ -28,7 +28,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import IO, Any, cast
 
-from frontdoor.intake import archive_keys, sealing, volumes
+from frontdoor.intake import archive_keys, journal, sealing, volumes
 from frontdoor.intake.sealing import Damaged, KeyMissing
 from frontdoor.settings import Settings
 
@@ -41,6 +41,7 @@ __all__ = [
     "delete",
     "each",
     "keep",
+    "measured",
     "opened",
     "probe",
     "rewrite",
@@ -185,13 +186,17 @@ def rewrite(settings: Settings, name: str, change: Callable[[IO[bytes]], Iterabl
 
 
 def delete(settings: Settings, name: str) -> bool:
-    """Let go of an archived file; False where there is none. The ledger rows that name it are the caller's to mark."""
+    """Let go of an archived file and its note; False where there is none.
+
+    The ledger rows that name it are the caller's to mark; the notes of other files with the same bytes, to forget.
+    """
+    journal.forget(settings, name)
     return volumes.of_archive(settings).delete(name)
 
 
 def each(settings: Settings) -> Iterator[str]:
     """Yield the name of every archived file, in no order; what the ledger does not name was left by a crash."""
-    yield from volumes.of_archive(settings).names()
+    yield from (name for name in volumes.of_archive(settings).names() if not journal.is_note(name))
 
 
 def _holds_the_same(file: int, kept: Archived) -> bool:
@@ -222,6 +227,15 @@ def sha256_of(file: int) -> str:
     for block in _blocks_of(file):
         digest.update(block)
     return digest.hexdigest()
+
+
+def measured(kept: Archived) -> tuple[str, int]:
+    """Return the SHA-256 and the length of what an archived file holds. Raises `Damaged`."""
+    digest = hashlib.sha256()
+    with closing(kept.open()) as file:
+        for block in blocks_of(file):
+            digest.update(block)
+    return digest.hexdigest(), kept.size_bytes
 
 
 def blocks_of(file: IO[bytes]) -> Iterator[bytes]:

@@ -27,7 +27,10 @@ ENGINEER_ROLE = "data_engineer"
 
 @dataclass(frozen=True)
 class File:
-    """A file to be written down; `stored_name`, `key_id`: its name in the archive, and the key that sealed it."""
+    """A file to be written down; `stored_name`, `key_id`: its name in the archive, and the key that sealed it.
+
+    sha256_stored: of what the archive holds, where that is not what was received. file_id: the one it had before.
+    """
 
     agency: str
     source: str
@@ -41,6 +44,8 @@ class File:
     reason_code: str | None = None
     stored_name: str | None = None
     key_id: str | None = None
+    sha256_stored: str | None = None
+    file_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,11 @@ def add_file(cursor: Cursor, file: File) -> int:
         """
         insert into intake.files (
             agency_code, source, file_name, taken_token, sha256_received, sha256_stored, size_bytes, received_at,
-            status, duplicate_of, reason_code, reason, stored_name, key_id
-        ) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            status, duplicate_of, reason_code, reason, stored_name, key_id, file_id
+        ) overriding system value values (
+            %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+            coalesce(%s, nextval(pg_get_serial_sequence('intake.files', 'file_id')))
+        )
         returning file_id
         """,
         (
@@ -87,7 +95,7 @@ def add_file(cursor: Cursor, file: File) -> int:
             file.name,
             file.token,
             file.sha256,
-            file.sha256,
+            file.sha256_stored or file.sha256,
             file.size_bytes,
             file.received_at,
             file.status,
@@ -96,16 +104,22 @@ def add_file(cursor: Cursor, file: File) -> int:
             SENTENCES[file.reason_code] if file.reason_code else None,
             file.stored_name,
             file.key_id,
+            file.file_id,
         ),
     )
     return int(_one(cursor))
 
 
-def rename_stored(cursor: Cursor, names: Sequence[str], name: str, key_id: str | None) -> None:
-    """Say of every file that the archive kept under these names that the same bytes are now kept under this one."""
+def rename_stored(cursor: Cursor, names: Sequence[str], name: str, key_id: str | None) -> list[str]:
+    """Say of every file that the archive kept under these names that the same bytes are now kept under this one.
+
+    Return the tokens of those files: their notes in the archive say it too.
+    """
     cursor.execute(
-        "update intake.files set stored_name = %s, key_id = %s where stored_name = any(%s)", (name, key_id, list(names))
+        "update intake.files set stored_name = %s, key_id = %s where stored_name = any(%s) returning taken_token",
+        (name, key_id, list(names)),
     )
+    return [token for (token,) in cursor]
 
 
 def add_members(cursor: Cursor, file_id: int, parts: Sequence[Part]) -> None:
@@ -120,16 +134,22 @@ def add_members(cursor: Cursor, file_id: int, parts: Sequence[Part]) -> None:
     )
 
 
-def add_delivery(cursor: Cursor, file_id: int, file: File, part: Part) -> int:
-    """Write down what a file's part supplies to its feed, to be loaded, or dead as the part is; return its id."""
+def add_delivery(cursor: Cursor, file_id: int, file: File, part: Part, delivery_id: int | None = None) -> int:
+    """Write down what a file's part supplies to its feed, to be loaded, or dead as the part is; return its id.
+
+    `delivery_id`: the one it had before, in a ledger that is lost.
+    """
     is_dead = part.refusal is not None
     status = "dead_letter" if is_dead else "received"
     cursor.execute(
         """
         insert into intake.deliveries (
             file_id, member_no, agency_code, source, feed, contract_version, agency_version, delivery_mode, status,
-            verdict, size_bytes, records_in, records_loaded, records_dead, received_at
-        ) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            verdict, size_bytes, records_in, records_loaded, records_dead, received_at, delivery_id
+        ) overriding system value values (
+            %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+            coalesce(%s, nextval(pg_get_serial_sequence('intake.deliveries', 'delivery_id')))
+        )
         returning delivery_id
         """,
         (
@@ -146,6 +166,7 @@ def add_delivery(cursor: Cursor, file_id: int, file: File, part: Part) -> int:
             file.size_bytes if part.size_bytes is None else part.size_bytes,
             *((0, 0, 0) if is_dead else (None, None, None)),
             file.received_at,
+            delivery_id,
         ),
     )
     delivery_id = int(_one(cursor))

@@ -42,7 +42,7 @@ SENTENCES = {
     "refused": "The database refused this record.",
     "unreadable": "The file made our reading fail: it is archived as it came, and an engineer must look at it.",
     "record_unreadable": "This record made our reading fail: an engineer must look at it in the archived file.",
-    "copy_closed": "Our copy of the file does not open (key lost, or damaged): an engineer must ask for it again.",
+    "copy_closed": "Our copy of the file does not open (key lost, or damaged): we need it again.",
     "given_up": "The file made our reading fail again and again: an engineer must look at it.",
 }
 

@@ -6,7 +6,7 @@ from contextlib import closing
 
 from psycopg2.extensions import connection as Connection
 
-from frontdoor.intake import archive, archive_keys, ledger
+from frontdoor.intake import archive, archive_keys, journal, ledger
 from frontdoor.settings import Settings
 
 
@@ -41,8 +41,10 @@ def reseal(connection: Connection, settings: Settings) -> tuple[int, int]:
             closed += 1
             continue
         with connection, connection.cursor() as cursor:
-            ledger.rename_stored(cursor, [name], stored.name, stored.key_id)
+            tokens = ledger.rename_stored(cursor, [name], stored.name, stored.key_id)
+        journal.follow(settings, tokens, stored.name)
         if stored.name != name:
             archive.delete(settings, name)
         done += 1
+    journal.complete(connection, settings, anew=True)
     return done, closed

@@ -14,7 +14,7 @@ import hashlib
 import logging
 import os
 import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 from psycopg2.extensions import connection as Connection
@@ -22,9 +22,8 @@ from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import clock, database, logbook
 from frontdoor.contract import House
-from frontdoor.intake import archive, bucket, contents, duplicate, landing, ledger, members
+from frontdoor.intake import archive, bucket, entering, landing, ledger
 from frontdoor.intake import taken as taken_files
-from frontdoor.intake.content import Place
 from frontdoor.intake.taken import Taken
 from frontdoor.settings import Settings
 
@@ -32,8 +31,6 @@ log = logging.getLogger(__name__)
 
 # How many archived files of the same sender and size are compared before hashing.
 CANDIDATES = 3
-# The reason when our own look at a file fails, whatever is in it.
-UNREADABLE = "unreadable"
 
 
 def take(
@@ -85,7 +82,7 @@ def _take_lane(
     at_rest: Collection[bucket.Waiting],
 ) -> int:
     zone, count = settings.landing, 0
-    with database.advisory_lock(connection, "take", _printable(agency), _printable(source), wait=True):
+    with database.advisory_lock(connection, "take", entering.printable(agency), entering.printable(source), wait=True):
         # Listed again under the lock: another process may have taken them while we waited.
         def known(token: str) -> archive.Stored | None:
             return _written_down(connection, token)
@@ -148,60 +145,21 @@ def _attempt(connection: Connection, settings: Settings, house: House, taken: Ta
 def _write_down(connection: Connection, settings: Settings, house: House, taken: Taken, file: int) -> archive.Stored:
     """Archive the bytes and commit what the ledger says of them."""
     received_at = clock.now()
-    agency = taken.agency if taken.agency in house.agencies else ledger.UNKNOWN
-    is_known = agency != ledger.UNKNOWN and house.accepts(agency, taken.source)
+    is_known = entering.knows(house, taken.agency, taken.source)
     with connection, connection.cursor() as cursor:
         size = os.fstat(file).st_size
-        candidates = _same_size(cursor, agency, taken.source, size) if is_known and size else {}
-    name = _name_as_sent(taken, is_known=is_known)
+        candidates = _same_size(cursor, taken.agency, taken.source, size) if is_known and size else {}
     # For whoever has the archive and no ledger.
-    label = {"agency": agency, "source": _printable(taken.source), "name": name, "received_at": received_at.isoformat()}
+    label = {
+        "agency": taken.agency if taken.agency in house.agencies else ledger.UNKNOWN,
+        "source": entering.printable(taken.source),
+        "name": entering.name_as_sent(taken.agency, taken.source, taken.path.name, is_known=is_known),
+        "received_at": received_at.isoformat(),
+    }
     stored = archive.store(file, settings, taken.token, label, candidates)
-    found: Sequence[contents.Member] = ()
-    parts: Sequence[ledger.Part] = ()
-    if is_known:
-        with archive.opened(settings, stored.name) as kept:
-            found = _look_into(house, taken, kept)
-            parts = members.parts_of(house, agency, taken.source, received_at, found)
-    refusal = _refusal_of_all(found) if is_known else _stranger(house, taken)
-    with connection, connection.cursor() as cursor:
-        original = None if refusal else duplicate.original_of(cursor, agency, taken.source, stored.sha256)
-        written = ledger.File(
-            agency=agency if is_known else ledger.UNKNOWN,
-            source=taken.source if is_known else ledger.UNKNOWN,
-            name=name,
-            token=taken.token,
-            sha256=stored.sha256,
-            size_bytes=stored.size_bytes,
-            received_at=received_at,
-            status="dead_letter" if refusal else "duplicate" if original else "received",
-            duplicate_of=original,
-            reason_code=refusal,
-            stored_name=stored.name,
-            key_id=stored.key_id,
-        )
-        file_id = ledger.add_file(cursor, written)
-        if stored.replaces:
-            ledger.rename_stored(cursor, stored.replaces, stored.name, stored.key_id)
-        if parts:
-            ledger.add_members(cursor, file_id, parts)
-        if not is_known:
-            _add_letter(cursor, file_id, None, refusal or UNREADABLE, ledger.ENGINEER_ROLE)
-        told: list[Place] = []
-        for part in () if original else parts:
-            if part.feed is None:
-                continue
-            delivery_id = ledger.add_delivery(cursor, file_id, written, part)
-            # One letter for a member, however many feeds would have read it.
-            if part.refusal and part.place not in told:
-                told.append(part.place)
-                owner = ledger.ENGINEER_ROLE if part.refusal == UNREADABLE else ledger.OWNER_ROLE
-                _add_letter(cursor, file_id, delivery_id, part.refusal, owner)
+    arrival = entering.Arrival(taken.agency, taken.source, taken.path.name, taken.token, received_at)
+    entering.enter(connection, settings, house, arrival, stored)
     return stored
-
-
-def _add_letter(cursor: Cursor, file_id: int, delivery_id: int | None, reason: str, owner: str) -> None:
-    ledger.add_dead_letters(cursor, file_id, delivery_id, [ledger.DeadLetter(reason)], owner_role=owner)
 
 
 def _set_aside(connection: Connection, zone: Path, landed: landing.Landed) -> int:
@@ -236,7 +194,7 @@ def _write_down_unopened(connection: Connection, taken: Taken) -> None:
         file = ledger.File(
             agency=ledger.UNKNOWN,
             source=ledger.UNKNOWN,
-            name=_name_as_sent(taken, is_known=False),
+            name=entering.name_as_sent(taken.agency, taken.source, taken.path.name, is_known=False),
             token=taken.token,
             sha256="",
             size_bytes=0,
@@ -248,39 +206,6 @@ def _write_down_unopened(connection: Connection, taken: Taken) -> None:
         ledger.add_dead_letters(
             cursor, file_id, None, [ledger.DeadLetter("not_a_file")], owner_role=ledger.ENGINEER_ROLE
         )
-
-
-def _refusal_of_all(found: Sequence[contents.Member]) -> str | None:
-    """The reason why nothing of a file can be read: the first member's, when no member can be."""
-    return found[0].refusal if all(each.refusal for each in found) else None
-
-
-def _look_into(house: House, taken: Taken, kept: archive.Archived) -> list[contents.Member]:
-    form = house.layouts[taken.source].format if taken.source in house.layouts else None
-    try:
-        return contents.look_into(kept, form)
-    except (OSError, MemoryError):
-        raise  # passes by itself: the file waits
-    except Exception as error:
-        # The bytes will not change: the file would wait for ever, and nobody would know that it came.
-        log.error("file %s cannot be looked at: %s", taken.token, database.safe_error(error))
-        return [contents.Member({}, UNREADABLE)]
-
-
-def _stranger(house: House, taken: Taken) -> str:
-    if landing.NO_FOLDER in (taken.agency, taken.source):
-        return "misplaced"
-    return "unknown_feed" if taken.agency in house.agencies else "unknown_agency"
-
-
-def _name_as_sent(taken: Taken, *, is_known: bool) -> str:
-    folders = [] if is_known else [each for each in (taken.agency, taken.source) if each != landing.NO_FOLDER]
-    return _printable("/".join([*folders, taken.path.name]))
-
-
-def _printable(name: str) -> str:
-    """A file system's name need not be text; ours must be."""
-    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _written_down(connection: Connection, token: str) -> archive.Stored | None:

@@ -158,13 +158,14 @@ FROM_TABLES = (
         "messages_unsent",
         "Messages in the outbox that did not go out yet.",
         (),
-        "select count(*) from alerts.messages where sent_at is null",
+        "select count(*) from alerts.messages where sent_at is null and held_at is null",
     ),
     Figure(
         "messages_unsent_oldest_seconds",
         "Age of the oldest message in the outbox.",
         (),
-        "select coalesce(max(extract(epoch from %(now)s - created_at)), 0) from alerts.messages where sent_at is null",
+        "select coalesce(max(extract(epoch from %(now)s - created_at)), 0) from alerts.messages"
+        " where sent_at is null and held_at is null",
     ),
     Figure(
         "dead_letters_open",

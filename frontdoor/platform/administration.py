@@ -11,6 +11,7 @@ sent SCRAM verifiers, never a password: what it logs of a statement opens nothin
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -34,9 +35,12 @@ def create(
     admin_password: str | None = None,
     only: str | None = None,
     new_passwords: bool = False,
+    wait_seconds: float = 0.0,
     say: Say = print,
 ) -> list[str]:
     """Make what is missing, and the passfiles; return the purposes of what was done.
+
+    `wait_seconds`: for a server that is still starting.
 
     Raises `DatabaseUnavailable` when the server does not answer, `CannotCreate`, or psycopg2's error.
     """
@@ -44,7 +48,7 @@ def create(
     parts = database.address_of(admin_url, "--admin-url", "postgres", settings.home / "secrets" / "none")
     if admin_password is not None:
         parts["password"] = admin_password
-    with closing(_opened(parts, None)) as administrator:
+    with closing(_opened_within(wait_seconds, parts)) as administrator:
         if parts["user"] in {role for role, _ in want.logins}:
             raise CannotCreate(f"{parts['user']} is the administrator; the platform must have a role of its own.")
         with database.advisory_lock(administrator, "administration", wait=True):
@@ -146,6 +150,17 @@ def _opened(parts: Mapping[str, str], name: str | None) -> Connection:
     opened = database.connect_to({**parts, **({"dbname": name} if name else {})}, "frontdoor database create")
     opened.autocommit = True
     return opened
+
+
+def _opened_within(seconds: float, parts: Mapping[str, str]) -> Connection:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return _opened(parts, None)
+        except database.DatabaseUnavailable:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(1.0)
 
 
 def _one(administrator: Connection, query: str, *parameters: str) -> object:

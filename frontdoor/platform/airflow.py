@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from frontdoor import settings as setting
 from frontdoor.platform import airflow_database, processes
@@ -53,33 +54,51 @@ class Airflow:
 
 
 def describe(settings: Settings) -> Airflow | None:
-    """The Airflow that this home was last configured with, running or not."""
+    """The Airflow that this home was last configured with, or that runs elsewhere; running or not."""
+    if settings.airflow_api_url:
+        port = urlsplit(settings.airflow_api_url).port or 80
+        return Airflow(settings.airflow_api_url, port, passwords_file(settings))
     try:
         port = int(json.loads((settings.home / "airflow.json").read_text(encoding="utf-8"))["port"])
     except (OSError, ValueError, KeyError):
         return None
-    return Airflow(f"http://{HOST}:{port}", port, settings.home / "secrets" / "airflow_admin.json")
+    return Airflow(f"http://{HOST}:{port}", port, passwords_file(settings))
+
+
+def keys_file(settings: Settings) -> Path:
+    """The file with the keys that all parts of one Airflow share."""
+    return settings.home / "secrets" / "airflow_keys.json"
+
+
+def passwords_file(settings: Settings) -> Path:
+    """The file with the password of the user `admin`."""
+    return settings.home / "secrets" / "airflow_admin.json"
+
+
+def make_keys(settings: Settings) -> None:
+    """Make the keys and the admin's password, where there are none."""
+    if not keys_file(settings).exists():
+        keys = {name: secrets.token_urlsafe(32) for name in ("secret_key", "jwt_secret")}
+        keys["fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        write_secret(keys_file(settings), json.dumps(keys))
+    if not passwords_file(settings).exists():
+        write_secret(passwords_file(settings), json.dumps({ADMIN: secrets.token_urlsafe(12)}))
 
 
 def configure(settings: Settings, port: int) -> Airflow:
-    """Write airflow.cfg, the admin's password and the keys (the latter two only once)."""
+    """Write airflow.cfg, and make the keys and the admin's password where there are none."""
     home = settings.home
     (home / "airflow").mkdir(mode=0o700, exist_ok=True)
-    keys_file, passwords_file = home / "secrets" / "airflow_keys.json", home / "secrets" / "airflow_admin.json"
-    if not keys_file.exists():
-        keys = {name: secrets.token_urlsafe(32) for name in ("secret_key", "jwt_secret")}
-        keys["fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-        write_secret(keys_file, json.dumps(keys))
-    if not passwords_file.exists():
-        write_secret(passwords_file, json.dumps({ADMIN: secrets.token_urlsafe(12)}))
+    make_keys(settings)
+    keys = json.loads(keys_file(settings).read_text(encoding="utf-8"))
     written = configparser.ConfigParser(interpolation=None)
-    written.read_dict(_configuration(settings, port, json.loads(keys_file.read_text(encoding="utf-8"))))
+    written.read_dict(configuration(settings, port, keys))
     text = io.StringIO("# Written by `frontdoor up` at each start: changes made here are lost.\n")
     text.seek(0, io.SEEK_END)
     written.write(text)
     write_secret(home / "airflow" / "airflow.cfg", text.getvalue())
     (home / "airflow.json").write_text(json.dumps({"url": f"http://{HOST}:{port}", "port": port}) + "\n")
-    return Airflow(f"http://{HOST}:{port}", port, passwords_file)
+    return Airflow(f"http://{HOST}:{port}", port, passwords_file(settings))
 
 
 def command(part: str, port: int) -> list[str]:
@@ -96,8 +115,11 @@ def environment(settings: Settings, part: str) -> dict[str, str]:
         if not name.startswith(("AIRFLOW", "PG", "PYTHON", "DBT_", "GX_"))
     }
     path = [str(REPOSITORY)]
-    if part == "scheduler":
+    # Whose forks do the work imports it first. A scheduler with workers elsewhere has none.
+    if part == ("worker" if settings.airflow_broker_url else "scheduler"):
         path.insert(0, str(REPOSITORY / "frontdoor" / "platform" / "airflow_config"))
+    direct = [HOST, "localhost", urlsplit(settings.airflow_api_url or "").hostname]
+    without_proxy = ",".join(filter(None, [inherited.get("NO_PROXY", inherited.get("no_proxy")), *direct]))
     return {
         **inherited,
         **setting.as_environment(settings),
@@ -106,8 +128,8 @@ def environment(settings: Settings, part: str) -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}:{inherited.get('PATH', '/usr/bin:/bin')}",
         "PYTHONPATH": ":".join(path),
         "PYTHONUNBUFFERED": "1",
-        "NO_PROXY": ",".join(filter(None, [inherited.get("NO_PROXY", inherited.get("no_proxy")), HOST, "localhost"])),
-        "no_proxy": ",".join(filter(None, [inherited.get("NO_PROXY", inherited.get("no_proxy")), HOST, "localhost"])),
+        "NO_PROXY": without_proxy,
+        "no_proxy": without_proxy,
         "DO_NOT_TRACK": "1",
         "SCARF_ANALYTICS": "false",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -117,8 +139,7 @@ def environment(settings: Settings, part: str) -> dict[str, str]:
 
 def migrate(settings: Settings, log: Path) -> bool:
     """Bring Airflow's own tables up to this version; False when they were. Raises `RuntimeError`."""
-    done = settings.home / "airflow" / "migrated.json"
-    if done.exists() and json.loads(done.read_text()) == _state_of_tables(settings):
+    if is_migrated(settings):
         return False
     with log.open("ab") as stream:
         ended = subprocess.run(
@@ -134,8 +155,26 @@ def migrate(settings: Settings, log: Path) -> bool:
         )
     if ended.returncode != 0:
         raise RuntimeError(f"Airflow's tables could not be made; see {log}")
-    done.write_text(json.dumps(_state_of_tables(settings)))
+    note_migrated(settings)
     return True
+
+
+def is_migrated(settings: Settings) -> bool:
+    """Whether Airflow's tables are as its last migration in this home left them, by this very version of it."""
+    try:
+        return bool(json.loads(_migrated_file(settings).read_text()) == _state_of_tables(settings))
+    except (OSError, ValueError):
+        return False
+
+
+def note_migrated(settings: Settings) -> None:
+    """Remember how a migration left Airflow's tables."""
+    _migrated_file(settings).parent.mkdir(mode=0o700, exist_ok=True)
+    _migrated_file(settings).write_text(json.dumps(_state_of_tables(settings)))
+
+
+def _migrated_file(settings: Settings) -> Path:
+    return settings.home / "airflow" / "migrated.json"
 
 
 def health(airflow: Airflow, timeout: float = 5.0) -> dict[str, Any]:
@@ -172,7 +211,8 @@ def _state_of_tables(settings: Settings) -> list[str]:
         return [importlib.metadata.version("apache-airflow"), *(str(found[0]) for found in cursor.fetchall())]
 
 
-def _configuration(settings: Settings, port: int, keys: dict[str, str]) -> dict[str, dict[str, str]]:
+def configuration(settings: Settings, port: int, keys: dict[str, str]) -> dict[str, dict[str, str]]:
+    """What airflow.cfg says on one machine, by section; `keys`: those of `make_keys`."""
     home = settings.home
     by_psycopg2, by_asyncpg = (address.replace("%", "%%") for address in airflow_database.urls(settings))
     url = f"http://{HOST}:{port}"

@@ -46,6 +46,8 @@ BY_ENVIRONMENT = (
     *("passfile", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir", "hostaddr"),
     *("ssl_min_protocol_version", "channel_binding", "require_auth", "gssencmode", "target_session_attrs"),
 )
+# Where dbt keeps the parsed project. Release 0.1.0 has it in `target`, and could not parse where a newer one had been.
+KEPT = "kept"
 SESSION = "-c TimeZone=UTC -c lock_timeout=5s -c client_connection_check_interval=2s"
 
 _manifests: dict[tuple[Any, ...], Any] = {}
@@ -131,6 +133,9 @@ class Dbt:
         if key not in _manifests:
             parsed = self._call(["parse", *self._options()], None)
             if parsed is None or not parsed.success:
+                # What dbt kept of the project of another release leads it astray: once more, from the files alone.
+                parsed = self._call(["parse", "--no-partial-parse", *self._options()], None)
+            if parsed is None or not parsed.success:
                 return None
             _manifests.clear()
             _manifests[key] = parsed.result
@@ -182,7 +187,7 @@ class Dbt:
     def _options(self) -> list[str]:
         return [
             *("--project-dir", str(self.project), "--profiles-dir", str(PROJECT)),
-            *("--target-path", str(self.folder / "target"), "--log-path", str(self.folder / "log")),
+            *("--target-path", str(self.folder / KEPT), "--log-path", str(self.folder / "log")),
             *("--log-level", "none", "--log-level-file", "none", "--no-write-json", "--no-print", "--quiet"),
             *("--no-send-anonymous-usage-stats", "--no-version-check", "--no-use-colors", "--cache-selected-only"),
         ]

@@ -53,6 +53,17 @@ def migrate(connection: Connection, folder: Path = MIGRATIONS) -> list[str]:
     return applied
 
 
+def pending(connection: Connection, folder: Path = MIGRATIONS) -> list[str]:
+    """The names of the files that this database has not applied yet, in their order."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select to_regclass('warehouse.migrations') is not null")
+        done: set[str] = set()
+        if cursor.fetchone() == (True,):
+            cursor.execute("select migration from warehouse.migrations")
+            done = {name for (name,) in cursor}
+    return [path.name for path in sorted(folder.glob("[0-9]*.sql")) if path.name not in done]
+
+
 def _apply(connection: Connection, name: str, text: str, digest: str) -> None:
     try:
         with connection.cursor() as cursor:

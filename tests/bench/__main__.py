@@ -1,6 +1,6 @@
 """Run every benchmark and print one table, row by row. ``python -m tests.bench [name ...]`` runs some of them.
 
-Names: latency, load, formats, judge, burst, beside. Each is a module with ``run(scratch: Path) -> Iterable[Figure]``.
+Names: latency, load, formats, judge, burst, beside, restore. Each is a module with ``run(scratch: Path) -> Iterable[Figure]``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-ALL = ("latency", "burst", "beside", "load", "formats", "judge")
+ALL = ("latency", "burst", "beside", "load", "formats", "judge", "restore")
 
 
 def main(names: list[str]) -> int:

@@ -1,6 +1,7 @@
 """The dbt project itself: it parses without a warning, its unit tests pass, nothing is undescribed or out of date."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from frontdoor.warehouse import sources
 from frontdoor.warehouse.dbt_runner import PROJECT, Dbt, dbt_for
+from tests import releases
 from tests.dbt import records
 from tests.dbt.conftest import Marts
 
@@ -33,6 +35,13 @@ def test_project_parsed_raises_no_warning_and_no_deprecation(dbt: Dbt) -> None:
     done = dbt._call(["parse", "--no-partial-parse", "--warn-error", *dbt._options()], None)
     assert done is not None, "dbt parse warns: run `dbt parse --warn-error --no-partial-parse` in dbt_project"
     assert done.success
+
+
+def test_what_another_release_left_in_the_folder_of_dbt_leads_no_parse_astray(dbt: Dbt, tmp_path: Path) -> None:
+    last = releases.unpack(releases.versions()[-1], tmp_path / "last") / "dbt_project"
+    for project in (last, PROJECT, last):
+        manifest = replace(dbt, project=project, folder=tmp_path / "dbt").manifest()
+        assert manifest is not None, f"{project}: mend Dbt.manifest in frontdoor/warehouse/dbt_runner.py"
 
 
 def test_unit_tests_all_pass(dbt: Dbt) -> None:

@@ -66,7 +66,8 @@ def lose(key_file: Path) -> str:
 
 
 def archived_files(place: Place) -> list[Path]:
-    return [path for path in place.settings.archive.rglob("*") if path.is_file()]
+    """The files; beside each lies a note of who sent it (intake/journal.py)."""
+    return [path for path in place.settings.archive.rglob("*") if path.is_file() and path.suffix != ".taken"]
 
 
 def test_nothing_that_was_sent_stands_in_the_archive_or_a_temporary_folder(

@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 
 from frontdoor import database as connections
-from frontdoor.platform import postgres
 from frontdoor.settings import Settings, as_environment
 from tests import releases
-from tests.conftest import _create_database, _settings_of
+from tests.conftest import make_settings
+from tests.servers import SharedServer
 
 TODAY = Path(__file__).resolve().parents[2]
 LAST = releases.versions()[-1]
@@ -90,13 +90,12 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(shared_server: SharedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("upgrade")
-    _create_database(server, NAME)
+    shared_server.create_database(NAME, "template1")
     old = releases.unpack(LAST, folder / LAST)
-    yield Place(_settings_of(server, NAME, folder / "home"), old, folder)
-    with closing(postgres.superuser_connection(server)) as administrator, administrator.cursor() as cursor:
-        cursor.execute(f'drop database "{NAME}" with (force)')
+    yield Place(make_settings(folder / "home", DATABASE_URL=shared_server.url(NAME)), old, folder)
+    shared_server.drop_database(NAME)
 
 
 @pytest.mark.timeout(1500)

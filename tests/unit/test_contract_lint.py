@@ -61,8 +61,8 @@ def test_our_own_declarations_are_right() -> None:
         ),
         (
             "police/contract.odcs.yaml",
-            "version: 1.0.0",
-            "version: 1.0.0\nowner: us",
+            "version: 1.1.0",
+            "version: 1.1.0\nowner: us",
             "not as the standard (ODCS 3.1) wants it",
         ),
         (

@@ -1,6 +1,7 @@
-"""Airflow imports this when it starts; only the scheduler finds it on its path.
+"""Airflow imports this when it starts; only the part whose forks do the work finds it on its path.
 
-Its workers are forks of it: what is imported here once costs no task anything. It must never keep the scheduler down.
+That is the scheduler on one machine, and else a worker: what it imports here once costs no task anything. It must never
+keep that part down.
 """
 
 import importlib
@@ -9,7 +10,7 @@ import sys
 
 __all__: list[str] = []
 
-if "scheduler" in sys.argv[1:2]:
+if sys.argv[1:2] == ["scheduler"] or sys.argv[1:3] == ["celery", "worker"]:
     try:
         # Not an import statement: the platform lies below orchestration, and only Airflow's own process goes up there.
         importlib.import_module("frontdoor.orchestration.preload").warm()

@@ -1,0 +1,14 @@
+"""Copies of database and archive together, and the ways back: from a copy, or from the archive alone.
+
+    backup      one snapshot of the database, and every archived file that it names, beside a manifest
+    restore     such a copy into an empty database, all of it or nothing
+    rebuild     what the archive holds and the ledger does not know, taken in again as it came
+    held        letters that may have gone out before, until a person says
+
+    place       where copies lie: a folder, or an object store
+    manifest    what a copy holds, and the point up to which
+    tools       Postgres' own programs that do the copying
+
+A copy is a copy once its manifest is written, which is last. What is in it of children is sealed with the archive's
+key, and the key is not in it.
+"""
