@@ -74,7 +74,7 @@ def _part(
     place: Mapping[str, int],
     feed: str | None,
 ) -> Part:
-    if feed not in house.feeds:
+    if feed is None or feed not in house.feeds:
         return Part(number, name, place, None, None, None, None)
     agreed = agreed_on(house, agency, source, feed, received_at)
     contract = house.feeds[feed]
