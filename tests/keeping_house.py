@@ -30,6 +30,7 @@ OF_PROCESSING = {"known_from", "known_to", "found_at", "resolved_at", "published
 OF_PROCESSING |= {
     "as_of",
     "raised_at",
+    "settled_at",
     "told_at",
     "last_published_at",
     "built_in",

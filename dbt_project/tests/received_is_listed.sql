@@ -39,7 +39,8 @@ compared as (
     {%- for feed in rooms().feeds %}
     select
         deliveries.delivery_id,
-        deliveries.records_loaded,
+        -- What was erased or is past its time is not missing.
+        deliveries.records_loaded - deliveries.records_removed as records_loaded,
         received.record_count as read_count,
         versions.record_count as version_count,
         {{ 'unlisted.record_count' if feed in rooms().triage else 'null::bigint' }} as unlisted_count

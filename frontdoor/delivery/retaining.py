@@ -28,7 +28,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import clock, database
 from frontdoor.delivery.erasing.rows import Relation, relations
-from frontdoor.intake import archive
+from frontdoor.intake import archive, journal
 from frontdoor.prepare import prepare_if_changed
 from frontdoor.settings import Settings
 
@@ -42,6 +42,7 @@ KEPT_BECAUSE = {
     "waiting": "a record that nobody has decided about",
     "unread": "lines that nobody has followed up",
     "disputed": "a dispute that is not settled",
+    "repeated": "records that were sent again since and stand here",
     "running": "visits of a plan that runs",
     "unbuilt": "not in the marts yet",
 }
@@ -132,9 +133,12 @@ def apply(settings: Settings) -> Retention:
                 with connection, connection.cursor() as cursor:
                     cursor.execute(
                         "update intake.files set stored_name = null, key_id = null, file_name = %s"
-                        " where stored_name = %s",
+                        " where stored_name = %s returning taken_token",
                         (PAST, name),
                     )
+                    # Also of repeats of the same bytes: a note says what a file was called.
+                    for (token,) in cursor.fetchall():
+                        journal.forget(settings, token)
             for some in _batches(found.findings_of, BATCH):
                 _delete_receipts(settings, connection, some)
                 with connection, connection.cursor() as cursor:
@@ -203,6 +207,16 @@ def _kept(cursor: Cursor, before: datetime) -> dict[str, list[int]]:
                 select distinct delivery_id from {table}
                 where child_key = any(%(children)s) and delivery_id in ({old})"""
             kept["hold"] = sorted({*kept["hold"], *_ids(cursor, query, before=before, children=children)})
+        # A repeat is on the list by the record that it repeats.
+        query = f"""
+            select distinct delivery_id from {table} as stands
+            where
+                is_current and delivery_id in ({old})
+                and exists (
+                    select from {table} as later
+                    where later.record_key = stands.record_key and later.received_at >= %(before)s
+                )"""
+        kept["repeated"] = sorted({*kept.get("repeated", ()), *_ids(cursor, query, before=before)})
         if "plan_ended_on" in columns:
             query = f"""
                 select distinct delivery_id from {table}
@@ -231,7 +245,7 @@ def _partitions(cursor: Cursor, deliveries: Sequence[int]) -> Iterator[str]:
     """Yield the partitions of raw of which every row belongs to these deliveries, or to such as are gone already."""
     cursor.execute(
         "select inhrelid::regclass::text from pg_inherits inner join pg_class on inhrelid = pg_class.oid"
-        " where relnamespace = 'raw'::regnamespace order by 1"
+        " where relnamespace = 'raw'::regnamespace and relkind = 'r' order by 1"
     )
     for (name,) in cursor.fetchall():
         cursor.execute(

@@ -9,15 +9,16 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import database
 from frontdoor.contract import House
-from frontdoor.intake import archive, contents, duplicate, journal, landing, ledger, members
+from frontdoor.intake import archive, contents, duplicate, journal, landing, ledger, members, remainder
 from frontdoor.intake.content import Place
 from frontdoor.settings import Settings
 
@@ -31,8 +32,8 @@ UNREADABLE = "unreadable"
 class Arrival:
     """A file that came: the folders in which it lay, its name there (may name a child), when it was taken.
 
-    sha256_received, file_id, delivery_ids: where it is written down a second time, those of the first. The archive may
-    hold other bytes than were received by then.
+    sha256_received, file_id, delivery_ids, parts: where it is written down a second time, those of the first (parts as
+    in its note). The archive may hold other bytes than were received by then.
     """
 
     agency: str
@@ -43,6 +44,7 @@ class Arrival:
     sha256_received: str | None = None
     file_id: int | None = None
     delivery_ids: tuple[int, ...] = ()
+    parts: tuple[dict[str, Any], ...] = ()
 
     @property
     def is_again(self) -> bool:
@@ -65,8 +67,11 @@ def enter(
     parts: Sequence[ledger.Part] = ()
     if is_known:
         with archive.opened(settings, stored.name) as kept:
-            found = _look_into(house, arrival, kept)
-            parts = members.parts_of(house, agency, source, arrival.received_at, found)
+            if remainder.is_one(kept):
+                parts = members.parts_told(house, agency, source, arrival.received_at, arrival.parts)
+            else:
+                found = _look_into(house, arrival, kept)
+                parts = members.parts_of(house, agency, source, arrival.received_at, found)
     refusal = _refusal_of_all(found) if is_known else _stranger(house, arrival)
     sha256 = arrival.sha256_received or stored.sha256
     with connection, connection.cursor() as cursor:
@@ -97,7 +102,8 @@ def enter(
         # Taken in again, the note that it came from stands, unless others have its numbers by now.
         has_other_numbers = file_id != arrival.file_id or (delivery_ids and delivery_ids != arrival.delivery_ids)
         if not arrival.is_again or has_other_numbers:
-            journal.note(settings, _note(arrival, stored.name, sha256, file_id, delivery_ids))
+            said = _note(arrival, stored.name, sha256, file_id, delivery_ids)
+            journal.note(settings, replace(said, parts=_told(parts)))
         journal.follow(settings, renamed, stored.name)
     return written
 
@@ -135,13 +141,20 @@ def _note(arrival: Arrival, stored_name: str, sha256: str, file_id: int, deliver
     )
 
 
+def _told(parts: Sequence[ledger.Part]) -> tuple[dict[str, Any], ...]:
+    return tuple(
+        {"member_no": each.member_no, "member_name": each.member_name, "place": dict(each.place), "feed": each.feed}
+        for each in parts
+    )
+
+
 def _add_letter(cursor: Cursor, file_id: int, delivery_id: int | None, reason: str, owner: str) -> None:
     ledger.add_dead_letters(cursor, file_id, delivery_id, [ledger.DeadLetter(reason)], owner_role=owner)
 
 
 def _refusal_of_all(found: Sequence[contents.Member]) -> str | None:
     """The reason why nothing of a file can be read: the first member's, when no member can be."""
-    return found[0].refusal if all(each.refusal for each in found) else None
+    return found[0].refusal if found and all(each.refusal for each in found) else None
 
 
 def _look_into(house: House, arrival: Arrival, kept: archive.Archived) -> list[contents.Member]:

@@ -34,7 +34,10 @@ SUFFIX = ".taken"
 
 @dataclass(frozen=True)
 class Note:
-    """What the ledger says of a file when it is taken. agency, source: its folders; name: as sent, may name a child."""
+    """What the ledger says of a file when it is taken. agency, source: its folders; name: as sent, may name a child.
+
+    parts: what is in it, as columns of intake.members; of what is left after an erasure nothing else tells that.
+    """
 
     token: str
     stored_name: str
@@ -45,6 +48,7 @@ class Note:
     sha256: str
     file_id: int | None
     delivery_ids: tuple[int, ...] = ()
+    parts: tuple[dict[str, Any], ...] = ()
 
 
 def is_note(name: str) -> bool:
@@ -82,11 +86,14 @@ def tokens(settings: Settings) -> Iterator[str]:
     yield from (name.removesuffix(SUFFIX) for name in names if is_note(name))
 
 
-def follow(settings: Settings, renamed: Collection[str], stored_name: str) -> None:
-    """Say in the notes of these tokens that their bytes are kept under another name now, with the key of today."""
+def follow(settings: Settings, renamed: Collection[str], stored_name: str, *, name: str | None = None) -> None:
+    """Say in the notes of these tokens that their bytes are kept under another name now, with the key of today.
+
+    `name`: stands from now on where the name as sent stood.
+    """
     for token in renamed:
         if (said := read(settings, token)) is not None:
-            note(settings, replace(said, stored_name=stored_name))
+            note(settings, replace(said, stored_name=stored_name, name=said.name if name is None else name))
 
 
 def complete(connection: Connection, settings: Settings, *, anew: bool = False) -> int:
@@ -100,12 +107,19 @@ def complete(connection: Connection, settings: Settings, *, anew: bool = False) 
                 array(
                     select delivery_id from intake.deliveries
                     where deliveries.file_id = files.file_id order by delivery_id
+                ),
+                array(
+                    select jsonb_build_object(
+                        'member_no', member_no, 'member_name', member_name, 'place', place, 'feed', feed
+                    )
+                    from intake.members
+                    where members.file_id = files.file_id order by member_no
                 )
             from intake.files
             where stored_name is not null
             """
         )
-        known = [replace(Note(*row), delivery_ids=tuple(row[-1])) for row in cursor]
+        known = [replace(Note(*row), delivery_ids=tuple(row[-2]), parts=tuple(row[-1])) for row in cursor]
     key = archive_keys.sealing(settings, lambda: False)
     written = 0
     for each in known:
@@ -139,7 +153,7 @@ def _open(settings: Settings, token: str) -> tuple[Note, str] | None:
     finally:
         os.close(file)
     said["received_at"] = datetime.fromisoformat(said["received_at"])
-    said["delivery_ids"] = tuple(said["delivery_ids"])
+    said["delivery_ids"], said["parts"] = tuple(said["delivery_ids"]), tuple(said["parts"])
     return Note(**said), sealed.key_id
 
 

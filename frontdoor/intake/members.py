@@ -7,9 +7,11 @@ layout goes to each feed that the layout supplies from it; a sheet to the feed o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from itertools import count, groupby
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from frontdoor.contract import AgencyFeed, House, Layout, LayoutList, normalised
@@ -42,11 +44,42 @@ def parts_of(house: House, agency: str, source: str, received_at: datetime, foun
             records = max((_count(member) or 0) - 1, 0)
             parts.append(Part(number, name, place, None, None, None, None, records=records))
             continue
-        agreed = agreed_on(house, agency, source, feed, received_at)
-        contract = house.feeds[feed]
-        agreement = (agreed.version, agreed.delivery_mode) if agreed else ("none", contract.delivery_mode)
-        parts.append(Part(number, name, place, feed, contract.version, *agreement, member.refusal, member.size_bytes))
+        part = _part(house, agency, source, received_at, number, name, place, feed)
+        parts.append(replace(part, refusal=member.refusal, size_bytes=member.size_bytes))
     return parts
+
+
+def parts_told(
+    house: House, agency: str, source: str, received_at: datetime, told: Sequence[Mapping[str, Any]]
+) -> list[Part]:
+    """Return the parts that a file had when it was whole, for what is left of it does not say; under today's contract.
+
+    Of a file of one feed, of which nothing is told, it is the file itself.
+    """
+    if not told and source in house.feeds:
+        told = [{"member_no": 1, "member_name": "file", "place": {}, "feed": source}]
+    return [
+        _part(house, agency, source, received_at, each["member_no"], each["member_name"], each["place"], each["feed"])
+        for each in told
+    ]
+
+
+def _part(
+    house: House,
+    agency: str,
+    source: str,
+    received_at: datetime,
+    number: int,
+    name: str,
+    place: Mapping[str, int],
+    feed: str | None,
+) -> Part:
+    if feed is None or feed not in house.feeds:
+        return Part(number, name, place, None, None, None, None)
+    agreed = agreed_on(house, agency, source, feed, received_at)
+    contract = house.feeds[feed]
+    agreement = (agreed.version, agreed.delivery_mode) if agreed else ("none", contract.delivery_mode)
+    return Part(number, name, place, feed, contract.version, *agreement)
 
 
 def vocabulary(house: House, agency: str, source: str, feed: str, part: str, at: datetime) -> headers.Vocabulary:

@@ -24,7 +24,7 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from frontdoor.intake import archive, ledger
+from frontdoor.intake import archive, journal, ledger
 from frontdoor.intake.content import File
 from frontdoor.intake.readers.rows import Lineage, Row, Tally, line_of
 from frontdoor.intake.reasons import Unreadable
@@ -70,7 +70,8 @@ def keep(
             "update intake.files set sha256_stored = %s, file_name = %s where stored_name = %s",
             (stored.sha256, NO_NAME, name),
         )
-        ledger.rename_stored(cursor, [name], stored.name, stored.key_id)
+        tokens = ledger.rename_stored(cursor, [name], stored.name, stored.key_id)
+        journal.follow(settings, tokens, stored.name, name=NO_NAME)
     if stored.name != name:
         archive.delete(settings, name)
     return stored

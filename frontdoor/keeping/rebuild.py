@@ -4,7 +4,7 @@ In an empty database that is everything: raw, core and the marts come out as the
 `expectations/`. After a restore it is what came since the copy was made. Each file is written down, judged and
 published at the time at which it came (the clock is turned back for it), under its old numbers; files that came within
 seconds are judged together, as they were. What judges is today's contract, under each agency's agreement of that day.
-Letters that are written meanwhile are held, for they went out before.
+Letters that are written meanwhile are held, for they went out before. Who was erased stays so, or is erased anew.
 
 What people said is not in the archive: waivers, disputes, attributions of fault, follow-ups of dead letters, and
 whether a letter was sent. That comes back by `restore` only.
@@ -22,7 +22,7 @@ from psycopg2.extensions import connection as Connection
 
 from frontdoor import clock, database, warehouse
 from frontdoor.contract import House
-from frontdoor.delivery import lanes, listening, publication
+from frontdoor.delivery import erasing, lanes, listening, publication
 from frontdoor.intake import archive, entering, journal
 from frontdoor.intake.journal import Note
 from frontdoor.keeping import held
@@ -72,6 +72,7 @@ def rebuild(settings: Settings, *, with_marts: bool = True) -> Rebuilt:
         held_count = sum(count for _, _, count in held.listed(connection)) if found.notes else 0
     if with_marts and found.notes:
         warehouse.build(settings, even_if_nothing=True)
+    erasing.apply_tombstones(settings)
     return Rebuilt(done.files, done.published, done.let_go, done.closed, held_count, done.first_at, done.last_at)
 
 
@@ -182,6 +183,7 @@ def _enter(connection: Connection, settings: Settings, house: House, note: Note)
         sha256_received=note.sha256 or sha256,
         file_id=None if is_used else note.file_id,
         delivery_ids=() if are_used else note.delivery_ids,
+        parts=note.parts,
     )
     stored = archive.Stored(note.stored_name, sha256, size, key_id=key_id)
     entering.enter(connection, settings, house, arrival, stored)

@@ -120,6 +120,13 @@ def test_doctor_is_content(stack: Stack, live: LiveStack) -> None:
     assert not ill
 
 
+def test_backup_is_made_from_within_a_part(stack: Stack, live: LiveStack) -> None:
+    made = json.loads(stack.execute("triggerer", "frontdoor", "backup", "--out", "/var/lib/frontdoor/copies", "--json"))
+    published = live.rows("select count(*) from intake.deliveries where status = 'published'")[0][0]
+    assert published > 0
+    assert list((stack.volume("home") / "copies").rglob("*")), made
+
+
 def test_each_service_killed_in_turn_while_fifty_files_land_loses_and_doubles_nothing(
     stack: Stack, live: LiveStack
 ) -> None:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from frontdoor import clock, delivery
+from frontdoor import clock, database, delivery
 from frontdoor.contract import load_house
-from frontdoor.intake import archive, journal
+from frontdoor.intake import archive, journal, remainder
 from frontdoor.keeping import rebuild as rebuilding
 from frontdoor.keeping.rebuild import rebuild
 from frontdoor.prepare import prepare
@@ -106,6 +108,26 @@ def test_rebuild_follows_what_the_archive_holds_and_may_be_repeated(lived: House
     # What comes now is numbered behind everything that ever was.
     empty.send(POLICE, another_file(), AFTERWARDS)
     assert empty.one("select max(file_id) from intake.files") > lived.one("select max(file_id) from intake.files")
+
+
+def test_who_was_erased_stays_so_and_no_note_keeps_the_name_of_the_file(lived: House, empty: House) -> None:
+    """What is left of a file is no file that was sent, and says nothing of its feed: its note does."""
+    token = lived.one("select taken_token from intake.files where file_id = 1")
+    home = replace(lived.settings, archive=empty.settings.archive)
+    ((name, sha256),) = lived.rows("select file_name, sha256_stored from intake.files where file_id = 1")
+    with closing(database.connect(home)) as connection:
+        remainder.keep(connection, home, 1, {1: [2, 3]})
+    # That ledger is put back, for it is the other tests' too.
+    lived.rows("update intake.files set file_name = %s, sha256_stored = %s where file_id = 1", name, sha256)
+    note = journal.read(empty.settings, token)
+    assert note is not None and note.name == remainder.NO_NAME and note.parts[0]["feed"] == "police"
+    done = rebuilt(empty)
+    assert done.closed == 0
+    rows = "select _record_no, notification_ref from raw.police where _delivery_id = 1 order by 1"
+    assert empty.rows(rows) == [row for row in lived.rows(rows) if row[0] not in (2, 3)]
+    assert empty.rows(
+        "select file_name, records_removed from intake.files inner join intake.deliveries using (file_id) where file_id = 1"
+    ) == [(remainder.NO_NAME, 2)]
 
 
 def test_archive_from_before_there_were_notes_tells_by_its_labels(lived: House, empty: House) -> None:

@@ -118,7 +118,7 @@ def test_unread_lines_keep_their_delivery_until_they_are_followed_up(here: Here)
 
 
 def test_findings_and_letters_go_after_their_own_time_and_scores_stay(here: Here) -> None:
-    one = here.land(notices(77))
+    one = here.land(notices(77, {"surname": "", "narrative": ""}))
     decide(here, one)
     later(here, timedelta(days=86 * 31))
     failed = here.failed()
@@ -130,3 +130,24 @@ def test_findings_and_letters_go_after_their_own_time_and_scores_stay(here: Here
     delivery.build(here.settings, even_if_nothing=True)
     assert here.failed() == failed
     assert list((here.settings.receipts / "wearside_police").glob(f"delivery-{one}.*")) == []
+
+
+def test_record_that_was_sent_again_stays_on_the_list(here: Here) -> None:
+    file = notices(78)
+    one = here.land(file)
+    decide(here, one)
+    later(here, MONTHS_25)
+    here.land(file + b"\r\n")
+    decide(here, one)
+    found = here.command("retention", "--apply")[1]
+    assert found["kept"]["repeated"] == [one] and one not in found["deliveries"]
+    assert here.all("select count(*) from worklists.triage where delivery_id = %s", one) == [(5,)]
+
+
+def test_marts_still_hold_everything_that_was_received(here: Here) -> None:
+    """The data tests of the marts, after all that the tests above let go."""
+    here.all("update warehouse.builds set tests_at = null returning 1")
+    later(here, timedelta(days=87 * 31))
+    delivery.build(here.settings, even_if_nothing=True)
+    ((failed, when),) = here.all("select tests_failed, tests_at from warehouse.builds order by build_id desc limit 1")
+    assert failed == [] and when is not None
