@@ -33,7 +33,8 @@ def test_image_is_smaller_than_one_and_a_half_gigabytes() -> None:
 
 def test_installed_versions_are_those_of_the_lock() -> None:
     lock = (images.ROOT / "docker" / "requirements.lock").read_text(encoding="utf-8")
-    locked = dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)", lock, re.MULTILINE))
+    # A package may stand there in one version for an older Python and in another for a newer one.
+    locked = set(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)", lock, re.MULTILINE))
     listed = json.loads(
         _run(
             *("/opt/frontdoor/venv/bin/python", "-c"),
@@ -43,9 +44,7 @@ def test_installed_versions_are_those_of_the_lock() -> None:
     installed = {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in listed.items()}
     assert len(installed) > 150
     own = {"pip", "setuptools"}  # of the environment itself
-    assert {name: version for name, version in installed.items() if name not in own} == {
-        name: locked[name] for name in installed if name not in own
-    }
+    assert {(name, version) for name, version in installed.items() if name not in own} - locked == set()
 
 
 def test_driver_is_built_against_the_system_s_libpq() -> None:
@@ -61,4 +60,4 @@ def test_image_runs_as_nobody_of_this_machine_and_holds_no_history_or_data() -> 
     listed = _run("find", "/opt/frontdoor/app", "/var/lib/frontdoor", "-type", "f").split()
     kinds = {path.split("/opt/frontdoor/app/")[-1].split("/")[0] for path in listed}
     assert kinds == {"frontdoor", "dags", "dbt_project", "expectations", "docker", "requirements.lock"}
-    assert not [path for path in listed if re.search(r"pgpass|\.env$|secret(?!s\.py)|\.git/", path)]
+    assert not [path for path in listed if re.search(r"pgpass|\.env$|(?<!make_)secret|\.git/", path)]
