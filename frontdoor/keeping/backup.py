@@ -94,7 +94,7 @@ def _make(connection: Connection, settings: Settings, place: Place) -> Made:
             told = _told(cursor, settings)
             backup_id = f"{taken_at:%Y%m%dT%H%M%S%fZ}"
             server = connection.server_version // 10000
-            programs = tools.fitting(server)
+            programs = tools.fitting(server, encrypted=tools.is_encrypted(settings))
             _dump(settings, programs, snapshot, schemas(cursor), scratch)
             key = archive_keys.sealing(settings, lambda: False)
             parts = list(_seal(place, scratch, backup_id, key))

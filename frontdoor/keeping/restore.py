@@ -128,7 +128,7 @@ def _refuse_what_cannot_be(
         raise KeepingError(
             f"the backup is sealed with key {manifest.dump_key_id}, which is not in {settings.archive_key}: put it back"
         )
-    return tools.fitting(server, manifest.tools_major)
+    return tools.fitting(server, manifest.tools_major, encrypted=tools.is_encrypted(settings))
 
 
 def _unseal(place: Place, manifest: Manifest, keys: dict[str, sealing.Key], scratch: Path) -> None:

@@ -43,12 +43,17 @@ class Tools:
         return str(self.folder / program)
 
 
-def fitting(server_major: int, at_least: int = 0) -> Tools:
+def is_encrypted(settings: Settings) -> bool:
+    """Tell whether the address wants an encrypted way, which the wheel's programs do not know."""
+    return database.address(settings).get("sslmode", "") in ("require", "verify-ca", "verify-full")
+
+
+def fitting(server_major: int, at_least: int = 0, *, encrypted: bool = False) -> Tools:
     """Return the programs of the server's own version, or else the next newer ones. Raises `KeepingError`.
 
-    at_least: the version that wrote what is to be read.
+    at_least: the version that wrote what is to be read. encrypted: as `is_encrypted` says.
     """
-    found = installed()
+    found = installed(with_wheel=not encrypted)
     enough = [each for each in found if each.major >= max(server_major, at_least)]
     if enough:
         return min(enough, key=lambda each: each.major)
@@ -58,11 +63,11 @@ def fitting(server_major: int, at_least: int = 0) -> Tools:
     raise KeepingError(f"Postgres {wanted} wants programs of {wanted} or newer, and {here}: postgresql-client-{wanted}")
 
 
-def installed() -> list[Tools]:
-    """Return what is here, the wheel's first."""
+def installed(*, with_wheel: bool = True) -> list[Tools]:
+    """Return what is here, the wheel's first, which is built without encryption."""
     folders: list[Path] = []
     with suppress(database.DatabaseUnavailable):  # the wheel is not there where only a council's own server is used
-        folders += [install / "bin" for install in postgres_binaries.versions()]
+        folders += [install / "bin" for install in postgres_binaries.versions()] if with_wheel else []
     folders += sorted(PACKAGES.glob("*/bin"))
     on_path = shutil.which("pg_dump")
     folders += [Path(on_path).parent] if on_path else []

@@ -314,12 +314,12 @@ def test_platform_goes_on_while_it_is_copied(lived: House, tmp_path: Path, empty
 
 def test_programs_are_chosen_by_the_server_and_their_lack_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     here = [tools.Tools(Path("/a"), 16), tools.Tools(Path("/b"), 18), tools.Tools(Path("/c"), 17)]
-    monkeypatch.setattr(tools, "installed", lambda: here)
+    monkeypatch.setattr(tools, "installed", lambda **_: here)
     assert [tools.fitting(major).major for major in (15, 16, 17, 18)] == [16, 16, 17, 18]
     assert tools.fitting(15, at_least=18).major == 18
     with pytest.raises(KeepingError, match="newest pg_dump, pg_restore, psql here are of 18: postgresql-client-19"):
         tools.fitting(19)
-    monkeypatch.setattr(tools, "installed", lambda: [])
+    monkeypatch.setattr(tools, "installed", lambda **_: [])
     with pytest.raises(KeepingError, match="no pg_dump is here"):
         tools.fitting(18)
 

