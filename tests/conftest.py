@@ -105,6 +105,7 @@ def embedded_server() -> Iterator[SharedServer]:
 def debian_server() -> Iterator[SharedServer]:
     """The same on Debian's Postgres 15, over verified TLS, in databases that compare texts as the British do."""
     if not servers.DEBIAN_15.is_dir():
+        # A newcomer has no other server, and all is asked of the embedded one; .ci/run installs it and fails on any skip.
         pytest.skip(servers.MISSING)
     with _home_of_a_server() as here:
         server = servers.start_debian(here)
