@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from frontdoor import settings as setting
 from frontdoor.platform import airflow_database, processes
-from frontdoor.platform.passfiles import write_secret
+from frontdoor.platform.passfiles import make_secret, write_secret
 from frontdoor.platform.ports import HOST
 from frontdoor.settings import Settings
 
@@ -77,12 +77,10 @@ def passwords_file(settings: Settings) -> Path:
 
 def make_keys(settings: Settings) -> None:
     """Make the keys and the admin's password, where there are none."""
-    if not keys_file(settings).exists():
-        keys = {name: secrets.token_urlsafe(32) for name in ("secret_key", "jwt_secret")}
-        keys["fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-        write_secret(keys_file(settings), json.dumps(keys))
-    if not passwords_file(settings).exists():
-        write_secret(passwords_file(settings), json.dumps({ADMIN: secrets.token_urlsafe(12)}))
+    keys = {name: secrets.token_urlsafe(32) for name in ("secret_key", "jwt_secret")}
+    keys["fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    make_secret(keys_file(settings), json.dumps(keys))
+    make_secret(passwords_file(settings), json.dumps({ADMIN: secrets.token_urlsafe(12)}))
 
 
 def configure(settings: Settings, port: int) -> Airflow:

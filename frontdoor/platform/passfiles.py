@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,15 +20,17 @@ class Login:
 
 def write_secret(path: Path, text: str) -> None:
     """Write a 0600 file so that it is never seen half written, nor readable by others for an instant."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.unlink(missing_ok=True)
-    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    unfinished.rename(path)
+    _unfinished(path, text).rename(path)
+
+
+def make_secret(path: Path, text: str) -> None:
+    """The same where there is no such file: of several that make it at once the first has, and all read its text."""
+    if path.exists():
+        return
+    unfinished = _unfinished(path, text)
+    with suppress(FileExistsError):
+        path.hardlink_to(unfinished)
+    unfinished.unlink()
 
 
 def write_passfile(path: Path, logins: list[Login]) -> None:
@@ -70,6 +73,18 @@ def read_passwords(path: Path) -> dict[str, str]:
         return {}
     fields = [line.split(":", 4) for line in lines if line and not line.startswith("#")]
     return {parts[3]: parts[4] for parts in fields if len(parts) == 5}
+
+
+def _unfinished(path: Path, text: str) -> Path:
+    """A 0600 file beside `path`, under a name that nobody else writes: several may make one home ready at once."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}.unfinished")
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return unfinished
 
 
 def _lines(logins: list[Login]) -> str:
