@@ -14,7 +14,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The environment is made anew when the lock changes, and only then.
 MARKER := $(VENV)/.installed-$(shell cksum < requirements.lock | tr ' ' '-')
-STORES := $(VENV)/.stores-$(shell cksum < requirements-stores.lock | tr ' ' '-')
+EMULATOR := tests/object_stores/package-lock.json
+STORES := $(VENV)/.stores-$(shell cat requirements-stores.lock $(EMULATOR) | cksum | tr ' ' '-')
 CHOICES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python)
 PIP := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check --require-hashes --no-deps
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
@@ -49,9 +50,11 @@ $(MARKER): requirements.lock
 
 stores: setup $(STORES)
 
-$(STORES): requirements-stores.lock $(MARKER)
+$(STORES): requirements-stores.lock $(EMULATOR) $(MARKER)
 	@UV_NATIVE_TLS=true $(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --no-deps -r requirements-stores.lock \
 		|| $(PIP) -r requirements-stores.lock
+	@mkdir -p $(VENV)/stores && cp $(EMULATOR) $(dir $(EMULATOR))package.json $(VENV)/stores/
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix $(VENV)/stores --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 run: setup

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -20,6 +20,9 @@ Told = TypeVar("Told")
 
 # The packages that fsspec needs for a kind of address; `make stores` installs those of the lock.
 PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}
+_OF_AWS = "AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what else its library takes"
+_OF_AZURE = "AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME and a credential"
+TOLD_BY = {"s3": _OF_AWS, "s3a": _OF_AWS, "abfs": _OF_AZURE, "abfss": _OF_AZURE, "az": _OF_AZURE}
 # Parts of a large object in flight at once, 50 MB each: the store's own default of ten would fill the memory.
 OPTIONS: dict[str, dict[str, Any]] = {"s3": {"max_concurrency": 2}, "s3a": {"max_concurrency": 2}}
 
@@ -184,18 +187,33 @@ class Store:
 
 
 def connect(url: str) -> tuple[Any, str]:
-    """Return the file system of an address, and the path in it. Raises `VolumeAway` where a package is missing."""
+    """Return the file system of an address, and the path in it.
+
+    Raises `VolumeAway` where a package is missing, or what the store's own library must be told (which account it is).
+    """
     import fsspec  # a tenth of a second that a folder does not need
 
     scheme = url.split("://", 1)[0]
+    if scheme not in PACKAGES:
+        raise VolumeAway(f"nothing here can read {scheme}:// addresses")
     try:
         system, root = fsspec.core.url_to_fs(url, **OPTIONS.get(scheme, {}))
-    except (ImportError, ValueError) as error:
-        wanted = PACKAGES.get(scheme)
-        if wanted is None:
-            raise VolumeAway(f"nothing here can read {scheme}:// addresses") from None
-        raise VolumeAway(f"{scheme}:// needs the package {wanted}: make stores ({type(error).__name__})") from None
+    except ImportError:
+        raise VolumeAway(f"{scheme}:// needs the package {PACKAGES[scheme]}: make stores") from None
+    except ValueError:  # what it says may quote a secret
+        raise VolumeAway(f"{PACKAGES[scheme]} is not told how to reach {scheme}://: {TOLD_BY[scheme]}") from None
+    _give_up_sooner(system)
     return system, root.rstrip("/")
+
+
+def _give_up_sooner(system: Any) -> None:
+    """Let Azure's library say within seconds that nobody answers: by itself it tries for nearly three minutes.
+
+    adlfs hands no options on to it; look here again when it does.
+    """
+    with suppress(AttributeError):
+        policy = system.service_client._config.retry_policy
+        policy.total_retries, policy.initial_backoff, policy.increment_base = 2, 1, 2
 
 
 @contextmanager

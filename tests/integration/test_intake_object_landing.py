@@ -22,7 +22,7 @@ from frontdoor.intake import watch as watching
 from tests import intake_house
 from tests.conftest import Database
 from tests.intake_house import Place
-from tests.object_store import object_store
+from tests.object_stores import KINDS, ObjectStore, object_store
 
 taking = import_module("frontdoor.intake.take")
 HEADER = b"notification_ref,child_ref,forename,dob,narrative,grade\n"
@@ -33,19 +33,19 @@ class Crash(BaseException):
     """The process dies here."""
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[str]:
-    with object_store() as url:
-        yield url
+@pytest.fixture(scope="module", params=KINDS)
+def store(request: pytest.FixtureRequest) -> Iterator[ObjectStore]:
+    with object_store(request.param) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def zone(database: Database, store: str) -> Iterator[Place]:
+def zone(database: Database, store: ObjectStore) -> Iterator[Place]:
     from frontdoor.warehouse.raw_tables import ensure_raw_tables
 
     connection, house = database.connect(), intake_house.house()
     ensure_raw_tables(connection, house)
-    yield Place(replace(database.settings, landing_url=f"{store}/landing"), connection, house)
+    yield Place(replace(database.settings, landing_url=f"{store.url}/landing"), connection, house)
     connection.close()
 
 
@@ -92,9 +92,22 @@ def test_object_is_taken_read_and_cleared(place: Place) -> None:
 
 
 def test_what_calls_itself_unfinished_is_left_alone(place: Place) -> None:
-    for name in (".hidden.csv", "file.part", "file.tmp", "folder/"):
+    for name in (".hidden.csv", "file.part", "file.tmp"):
         drop(place, rows("Ann"), f"wearside_police/police/{name}")
-    assert place.take() == 0 and len(left(place)) >= 3
+    assert place.take() == 0 and len(left(place)) == 3
+
+
+def test_folder_that_a_store_keeps_as_an_object_is_no_file(place: Place, store: ObjectStore) -> None:
+    store.put(place.settings.landing_url, "wearside_police/police/", b"", folder=True)
+    store.put(place.settings.landing_url, "wearside_police/police/deeper/", b"", folder=True)
+    assert place.take() == 0 and status.pending(place.connection, place.settings)["landing"] == 0
+
+
+def test_object_of_another_program_is_taken(place: Place, store: ObjectStore) -> None:
+    """As the store's own tools, an SFTP server in front of it or a sender's program put it, with no word of ours."""
+    store.put(place.settings.landing_url, "wearside_police/police/deeper/file.csv", rows("Ann"))
+    assert place.take() == 1 and place.load() == ["loaded"]
+    assert (names_read(place), left(place)) == (["Ann"], [])
 
 
 @pytest.mark.parametrize(

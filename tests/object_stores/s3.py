@@ -1,4 +1,4 @@
-"""An S3 server on loopback (moto), whose addresses the platform is then given. Its packages: make stores."""
+"""S3's kind of object store: moto."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ NOT_HERE = "the packages for object stores are not installed: make stores"
 
 
 @contextmanager
-def object_store() -> Iterator[str]:
-    """Yield the address of an empty bucket that this process, and children of it, can reach."""
+def bucket() -> Iterator[str]:
+    """Yield the address of an empty bucket."""
     server_of = pytest.importorskip("moto.server", reason=NOT_HERE)
     s3fs = pytest.importorskip("s3fs", reason=NOT_HERE)
     server = server_of.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -28,10 +28,31 @@ def object_store() -> Iterator[str]:
         }.items():
             patched.setenv(name, value)
         s3fs.S3FileSystem.clear_instance_cache()
-        bucket = f"frontdoor-{uuid.uuid4().hex[:12]}"
-        s3fs.S3FileSystem().mkdir(bucket)
+        name = f"frontdoor-{uuid.uuid4().hex[:12]}"
+        s3fs.S3FileSystem().mkdir(name)
         try:
-            yield f"s3://{bucket}"
+            yield f"s3://{name}"
         finally:
             s3fs.S3FileSystem.clear_instance_cache()
             server.stop()
+
+
+@contextmanager
+def away() -> Iterator[None]:
+    """Let nothing answer at its address."""
+    import s3fs
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        patched.setattr(s3fs.S3FileSystem, "retries", 1)
+        s3fs.S3FileSystem.clear_instance_cache()
+        yield
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def put(bucket: str, key: str, content: bytes, folder: bool) -> None:
+    """Put an object; a folder is one whose key ends with a slash."""
+    import boto3
+
+    assert key.endswith("/") == folder
+    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=content)
