@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,23 @@ class Stack:
         """`compose up -d`; returns when the containers are started, not when they are ready."""
         self.started_at = time.monotonic()
         self._compose("--profile", self.profile, "up", "-d")
+
+    @contextmanager
+    def worker_elsewhere(self) -> Iterator[str]:
+        """A worker as on another host, by the name of its container: a project, home and secrets of its own.
+
+        What it shares with this project is a network, and the folders of files as a share is mounted.
+        """
+        other = Stack("workers", f"{self.name}elsewhere", 0)
+        podman("volume", "create", f"{other.name}_secrets")
+        try:
+            subprocess.run(["cp", "-a", f"{self.volume('secrets')}/.", str(other.volume("secrets"))], check=True)
+            shared = {each.upper(): str(self.volume(each)) for each in ("landing", "archive", "receipts")}
+            other._compose("--profile", "workers", "up", "-d", "--no-deps", "worker-1", **shared)
+            podman("network", "connect", f"{self.name}_house", other.container("worker-1"))
+            yield other.container("worker-1")
+        finally:
+            other.down()
 
     def down(self) -> None:
         """Stop everything, and take away networks and volumes."""
@@ -105,7 +123,7 @@ class Stack:
                 total += sum(1024 * int(kilobytes) for kilobytes in re.findall(r"^Pss:\s+(\d+) kB", rollup, re.M))
         return total
 
-    def _compose(self, *arguments: str, check: bool = True) -> None:
+    def _compose(self, *arguments: str, check: bool = True, **variables: str) -> None:
         subprocess.run(
             [str(Path(sys.executable).with_name("podman-compose")), "-p", self.name, "-f", str(COMPOSE), *arguments],
             env={
@@ -117,6 +135,7 @@ class Stack:
                 "FRONTDOOR_LISTEN": f"127.0.0.1:{self.port}",
                 "FRONTDOOR_AIRFLOW_URL": f"http://127.0.0.1:{self.port}",
                 "FRONTDOOR_SWEEP_SECONDS": "30",
+                **variables,
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

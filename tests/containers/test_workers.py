@@ -60,3 +60,19 @@ def test_both_workers_take_tasks_and_are_told_ids_alone(stack: Stack, live: Live
     ]
     assert names
     assert not [name for name in names for text in said.values() if name in text]
+
+
+def test_worker_on_another_host_does_what_is_left_when_those_here_are_gone(stack: Stack, live: LiveStack) -> None:
+    here = [stack.container(service) for service in ("worker-1", "worker-2")]
+    with stack.worker_elsewhere() as elsewhere:
+        podman("kill", "--signal", "KILL", *here)
+        try:
+            sha256 = live.land("wearside_police", "police", live.sample("wearside_police", "police", 20))
+            took = live.wait_until(lambda: live.published([sha256]) == 1, 120, "the worker elsewhere")
+            print(f"published by a worker elsewhere {took:.0f} s after it landed")
+            live.wait_until(lambda: live.in_triage(sha256) == 20, 60, "its records in triage")
+            assert not any(map(stack.main_process, ("worker-1", "worker-2"))), "they came back, so nothing was shown"
+            assert "execute_workload" in podman("logs", elsewhere)
+        finally:
+            podman("start", *here)
+    stack.wait_until_well(120)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -19,10 +21,11 @@ from fsspec.registry import _registry
 from frontdoor import intake
 from frontdoor.cli.doctor import examine
 from frontdoor.intake import archive, journal, volumes
+from frontdoor.settings import as_environment, inherited_environment
 from tests import intake_house
 from tests.conftest import Database, make_settings
 from tests.intake_house import Place
-from tests.object_stores import KINDS, ObjectStore, object_store
+from tests.object_stores import KINDS, SETTINGS, ObjectStore, object_store
 
 HEADER = b"notification_ref,child_ref,forename,dob,narrative,grade\n"
 CANARY = b"Zorvika Quelmarsh"
@@ -157,6 +160,23 @@ def test_file_waits_while_the_store_is_away_and_goes_on_afterwards(
     assert CANARY.decode() not in said and "waits" in said
     assert place.take() == 1
     assert place.load() == ["loaded"]
+
+
+def test_who_we_are_to_the_store_can_stand_in_a_file(place: Place, store: ObjectStore, tmp_path: Path) -> None:
+    place.ingest(rows(b"Ann"), "one.csv")
+
+    def is_well() -> bool:
+        inherited = {n: value for n, value in inherited_environment().items() if not n.startswith(SETTINGS)}
+        environment = {**inherited, **as_environment(place.settings), "FSSPEC_CONFIG_DIR": str(tmp_path)}
+        ended = subprocess.run(
+            [sys.executable, "-m", "frontdoor", "doctor", "--json"], env=environment, capture_output=True, check=False
+        )
+        (check,) = [each for each in json.loads(ended.stdout)["checks"] if each["id"] == "archive"]
+        return bool(check["ok"])
+
+    assert not is_well()
+    (tmp_path / "stores.json").write_text(store.as_file())
+    assert is_well()
 
 
 def test_large_object_comes_back_as_it_went(place: Place) -> None:

@@ -57,6 +57,11 @@ def away() -> Iterator[None]:
     adlfs.AzureBlobFileSystem.clear_instance_cache()
 
 
+def told() -> dict[str, dict[str, str]]:
+    """Say by fsspec's names where it is and who we are."""
+    return {"abfs": {"connection_string": os.environ[SETTING]}}
+
+
 def put(container: str, key: str, content: bytes, folder: bool) -> None:
     """Put a blob; a folder is one of its name that says so."""
     from azure.storage.blob import BlobServiceClient

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,6 +49,12 @@ def away() -> Iterator[None]:
         s3fs.S3FileSystem.clear_instance_cache()
         yield
     s3fs.S3FileSystem.clear_instance_cache()
+
+
+def told() -> dict[str, dict[str, str]]:
+    """Say by fsspec's names where it is and who we are."""
+    key, secret, url = (os.environ[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "ENDPOINT_URL"))
+    return {"s3": {"key": key, "secret": secret, "endpoint_url": url}}
 
 
 def put(bucket: str, key: str, content: bytes, folder: bool) -> None:

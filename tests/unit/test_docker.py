@@ -5,6 +5,7 @@ Mend: docker/compose.yaml, or the lock as CONTRIBUTING says ("Change a dependenc
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -45,8 +46,16 @@ def test_image_has_whatever_the_project_depends_on() -> None:
     assert wanted - set(_locked("docker/requirements.lock")) == NOT_IN_THE_IMAGE
 
 
-def test_lock_names_no_place_to_fetch_from() -> None:
-    assert "://" not in (ROOT / "docker" / "requirements.lock").read_text(encoding="utf-8")
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-stores.lock", "docker/requirements.lock"])
+def test_lock_names_no_place_to_fetch_from(lock: str) -> None:
+    assert "://" not in (ROOT / lock).read_text(encoding="utf-8")
+
+
+def test_lock_of_the_emulator_names_no_place_to_fetch_from() -> None:
+    packages = json.loads((ROOT / "tests/object_stores/package-lock.json").read_text(encoding="utf-8"))["packages"]
+    locked = [each for name, each in packages.items() if name and not each.get("inBundle")]
+    assert len(locked) > 100
+    assert all(each["integrity"].startswith("sha512-") and "resolved" not in each for each in locked)
 
 
 @pytest.mark.parametrize("name", STAYING)
