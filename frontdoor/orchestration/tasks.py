@@ -92,3 +92,13 @@ def tell_monitoring() -> dict[str, int]:
     from frontdoor import monitoring, settings
 
     return monitoring.tell(settings.load())
+
+
+@task(retries=0)
+@without_values
+def keep_small() -> int:
+    """Let go of old logs, and of what Airflow wrote down of old runs."""
+    from frontdoor import settings
+    from frontdoor.platform import housekeeping
+
+    return housekeeping.keep_small(settings.load())
