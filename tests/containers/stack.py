@@ -78,7 +78,8 @@ class Stack:
 
     def processes(self, service: str) -> list[int]:
         """The ids, on this machine, of all its processes."""
-        return [int(pid) for pid in podman("top", self.container(service), "hpid").split()[1:]]
+        listed = podman("top", self.container(service), "hpid").split()[1:]
+        return [int(pid) for pid in listed if pid.isdigit()]  # "?" is one that ended meanwhile
 
     def kill(self, service: str) -> None:
         """kill -9 of the first process, and so of all: as if the machine's memory had run out."""
