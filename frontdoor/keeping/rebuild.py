@@ -38,7 +38,10 @@ TABLES = (("intake.files", "file_id"), ("intake.deliveries", "delivery_id"))
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What was taken in again; files whose bytes the archive let go of; files and notes that do not open."""
+    """What was taken in again; files whose bytes the archive let go of; files and notes that do not open.
+
+    held: letters that were written meanwhile, and are held.
+    """
 
     files: int = 0
     published: int = 0
@@ -58,6 +61,7 @@ def rebuild(settings: Settings, *, with_marts: bool = True) -> Rebuilt:
         house = prepare_if_changed(connection, settings)
         found = _unknown(connection, settings)
         with ExitStack() as locked, connection.cursor() as cursor:
+            were_held = _count_held(connection)
             held.hold_what_is_written(cursor)
             connection.commit()
             # Another process would publish, and mail, what is written down here.
@@ -69,11 +73,15 @@ def rebuild(settings: Settings, *, with_marts: bool = True) -> Rebuilt:
                 done = _take_in(connection, settings, house, some, done)
             if found.notes:
                 listening.listen(connection, house)  # what has been due since, too
-        held_count = sum(count for _, _, count in held.listed(connection)) if found.notes else 0
+        held_count = _count_held(connection) - were_held
     if with_marts and found.notes:
         warehouse.build(settings, even_if_nothing=True)
     erasing.apply_tombstones(settings)
     return Rebuilt(done.files, done.published, done.let_go, done.closed, held_count, done.first_at, done.last_at)
+
+
+def _count_held(connection: Connection) -> int:
+    return sum(count for _, _, count in held.listed(connection))
 
 
 @dataclass(frozen=True)
