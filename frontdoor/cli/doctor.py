@@ -169,9 +169,7 @@ def _archive(connection: Connection, settings: Settings) -> Check:
     try:
         archive.probe(settings)
         if gone := _not_in_the_archive(connection, settings):
-            sentence = (
-                f"{gone} archived files are not in the archive; what was read of them is in the database"
-            )
+            sentence = f"{gone} archived files are not in the archive; what was read of them is in the database"
             return Check("archive", False, f"{sentence}. Bring back a copy of the archive, or ask the senders.")
         for _, name in sealed.values():
             with archive.opened(settings, name):

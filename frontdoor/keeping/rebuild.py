@@ -4,7 +4,7 @@ In an empty database that is everything: raw, core and the marts come out as the
 `expectations/`. After a restore it is what came since the copy was made. Each file is written down, judged and
 published at the time at which it came (the clock is turned back for it), under its old numbers; files that came within
 seconds are judged together, as they were. What judges is today's contract, under each agency's agreement of that day.
-Letters that are written meanwhile are held, for they went out before. Who was erased stays so, or is erased anew.
+Letters that are written about it are held, for they went out before. Who was erased stays so, or is erased anew.
 
 What people said is not in the archive: waivers, disputes, attributions of fault, follow-ups of dead letters, and
 whether a letter was sent. That comes back by `restore` only.
@@ -62,7 +62,7 @@ def rebuild(settings: Settings, *, with_marts: bool = True) -> Rebuilt:
         found = _unknown(connection, settings)
         with ExitStack() as locked, connection.cursor() as cursor:
             were_held = _count_held(connection)
-            held.hold_what_is_written(cursor)
+            mark = held.hold_what_is_written(cursor)
             connection.commit()
             # Another process would publish, and mail, what is written down here.
             for agency, feed in sorted({(agreed.agency, agreed.feed) for agreed in house.agency_feeds}):
@@ -73,6 +73,8 @@ def rebuild(settings: Settings, *, with_marts: bool = True) -> Rebuilt:
                 done = _take_in(connection, settings, house, some, done)
             if found.notes:
                 listening.listen(connection, house)  # what has been due since, too
+            # What others took in meanwhile was judged in our lanes, and nobody has had a letter about it.
+            held.let_go_of_what_came(connection, mark)
         held_count = _count_held(connection) - were_held
     if with_marts and found.notes:
         warehouse.build(settings, even_if_nothing=True)

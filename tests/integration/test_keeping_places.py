@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import chdir
+from contextlib import chdir, closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,12 +21,14 @@ from typing import Any
 import pytest
 
 import frontdoor
+from frontdoor import database, intake
 from frontdoor.cli import main
 from frontdoor.cli.doctor import examine
 from frontdoor.contract import load_house
 from frontdoor.intake import archive, archive_keys, volumes
 from frontdoor.keeping import backup as backing_up
 from frontdoor.keeping import copies, ours, place
+from frontdoor.keeping import rebuild as rebuilding
 from frontdoor.keeping.backup import backup
 from frontdoor.keeping.restore import restore
 from frontdoor.keeping.tools import KeepingError, WrongPlace
@@ -412,6 +414,36 @@ def test_letter_that_was_held_is_counted_once(
     assert document["taken_in_since"] == 1 and document["unsent_letters"] == 1
     count = "select count(*) from alerts.messages where sent_at is null and held_at is not null"
     assert document["held_letters"] == empty.one(count)
+
+
+def test_letter_of_a_file_that_others_took_in_beside_a_rebuild_is_not_held(
+    lived: House, empty: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(lived.settings.archive, empty.settings.archive)
+    prepare(empty.settings, with_marts=False)
+    content = sample_records(load_house(), "wearside_police", "police", 3, seed=7, break_rule="POL-020")
+    came: list[int] = []
+    really = rebuilding._take_in
+
+    def beside(connection: Any, settings: Settings, *rest: Any) -> Any:
+        if not came:
+            folder = settings.landing / POLICE
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "meanwhile.csv").write_bytes(content)
+            with closing(database.connect(settings)) as others:
+                status = (folder / "meanwhile.csv").stat()
+                moved = {(status.st_ino, status.st_ctime_ns)}
+                assert intake.take(others, settings, load_house(), moved=moved) == 1
+            came.append(empty.one("select max(delivery_id) from intake.deliveries"))
+        return really(connection, settings, *rest)
+
+    monkeypatch.setattr(rebuilding, "_take_in", beside)
+    done = rebuilding.rebuild(empty.settings, with_marts=False)
+    assert done.files == lived.one("select count(*) from intake.files")
+    of_it = "select held_at is null from alerts.messages where delivery_id = %s"
+    assert empty.rows(of_it, came[0]) and set(empty.rows(of_it, came[0])) == {(True,)}
+    others = "select count(*) from alerts.messages where sent_at is null and held_at is not null"
+    assert done.held == empty.one(others) > 0
 
 
 def test_release_is_known_where_the_package_stands_alone(tmp_path: Path) -> None:
