@@ -56,7 +56,7 @@ def create(
         )
     if admin_password is not None:
         parts["password"] = admin_password
-    with closing(_opened_within(wait_seconds, parts)) as administrator:
+    with closing(_opened_within(wait_seconds, parts, say)) as administrator:
         if parts["user"] in {role for role, _ in want.logins}:
             raise CannotCreate(f"{parts['user']} is the administrator; the platform must have a role of its own.")
         with database.advisory_lock(administrator, "administration", wait=True):
@@ -171,14 +171,17 @@ def _opened(parts: Mapping[str, str], name: str | None) -> Connection:
     return opened
 
 
-def _opened_within(seconds: float, parts: Mapping[str, str]) -> Connection:
-    deadline = time.monotonic() + seconds
+def _opened_within(seconds: float, parts: Mapping[str, str], say: Say) -> Connection:
+    deadline, said = time.monotonic() + seconds, ""
     while True:
         try:
             return _opened(parts, None)
-        except database.DatabaseUnavailable:
+        except database.DatabaseUnavailable as error:
             if time.monotonic() >= deadline:
                 raise
+            if str(error) != said:
+                said = str(error)
+                say(f"Waiting. {said}")
             time.sleep(1.0)
 
 
