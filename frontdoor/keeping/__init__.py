@@ -11,6 +11,7 @@
     spoken      failures of place and archive, in words
     manifest    what a copy holds, and the point up to which
     tools       Postgres' own programs that do the copying
+    leftovers   what a copy that was killed left in plain
 
 A copy is a copy once its manifest is written, which is last. What is in it of children is sealed with the archive's
 key, and the key is not in it.
