@@ -195,11 +195,18 @@ def _archive(connection: Connection, settings: Settings) -> Check:
 def _erasure(connection: Connection, settings: Settings) -> Check:
     from frontdoor.delivery import erasing
 
-    waiting = erasing.unfinished(connection, settings)
+    stands = erasing.standing(settings)
+    if stands.closed:
+        sentence = f"{len(stands.closed)} requests to erase do not open, so who was erased may be here again"
+        return Check("erasure", False, f"{sentence}: bring back the archive's key, then frontdoor erase resume.")
+    waiting = erasing.unfinished(connection, stands)
     if waiting:
         return Check(
             "erasure", False, f"{len(waiting)} erasures were asked and are not done here: frontdoor erase resume."
         )
+    if stands.in_one_place:
+        sentence = f"{len(stands.in_one_place)} requests to erase stand in one place of two (home, archive)"
+        return Check("erasure", False, f"{sentence}: frontdoor erase resume.")
     erasing.look_for_returned(connection, settings)
     came = _one(
         connection,

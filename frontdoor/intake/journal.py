@@ -16,20 +16,15 @@ The numbers of file and deliveries are in it, so that what letters and receipts 
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Collection, Iterator
-from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from frontdoor.intake import archive_keys, sealing, volumes
+from frontdoor.intake import archive_keys, papers, sealing
 from frontdoor.settings import Settings
-
-SUFFIX = ".taken"
 
 
 @dataclass(frozen=True)
@@ -53,25 +48,18 @@ class Note:
 
 def is_note(name: str) -> bool:
     """Tell a note from a file, by what the archive calls it."""
-    return name.endswith(SUFFIX)
+    return papers.is_one(name, papers.TAKEN)
 
 
 def name_of(token: str) -> str:
     """Return what the archive calls the note of a file."""
-    return token + SUFFIX
+    return token + papers.TAKEN
 
 
 def note(settings: Settings, said: Note) -> None:
     """Write a note, over what was there; wholly or not at all."""
-    volume = volumes.of_archive(settings)
-    key = archive_keys.sealing(settings, lambda: False)
-    text = json.dumps({**asdict(said), "received_at": said.received_at.isoformat()}).encode()
-
-    def fill(copy: int) -> None:
-        for part in sealing.seal([text], key):
-            volumes.write_all(copy, part)
-
-    volume.write(name_of(said.token), fill)
+    written = {**asdict(said), "received_at": said.received_at.isoformat()}
+    papers.write(settings, papers.TAKEN, said.token, written)
 
 
 def read(settings: Settings, token: str) -> Note | None:
@@ -82,8 +70,7 @@ def read(settings: Settings, token: str) -> Note | None:
 
 def tokens(settings: Settings) -> Iterator[str]:
     """Yield the token of every note, in no order."""
-    names = volumes.of_archive(settings).names()
-    yield from (name.removesuffix(SUFFIX) for name in names if is_note(name))
+    return papers.names(settings, papers.TAKEN)
 
 
 def follow(settings: Settings, renamed: Collection[str], stored_name: str, *, name: str | None = None) -> None:
@@ -138,23 +125,17 @@ def complete(connection: Connection, settings: Settings, *, anew: bool = False) 
 
 def forget(settings: Settings, token: str) -> bool:
     """Let go of a note; False where there is none."""
-    return volumes.of_archive(settings).delete(name_of(token))
+    return papers.forget(settings, papers.TAKEN, token)
 
 
 def _open(settings: Settings, token: str) -> tuple[Note, str] | None:
-    try:
-        file = volumes.of_archive(settings).open(name_of(token))
-    except FileNotFoundError:
+    paper = papers.read(settings, papers.TAKEN, token)
+    if paper is None:
         return None
-    try:
-        sealed = sealing.Sealed(file, archive_keys.opening(settings))
-        with closing(sealed.open()) as content:
-            said: dict[str, Any] = json.loads(content.read())
-    finally:
-        os.close(file)
+    said = dict(paper.said)
     said["received_at"] = datetime.fromisoformat(said["received_at"])
     said["delivery_ids"], said["parts"] = tuple(said["delivery_ids"]), tuple(said["parts"])
-    return Note(**said), sealed.key_id
+    return Note(**said), paper.key_id
 
 
 def _open_or_none(settings: Settings, token: str) -> tuple[Note, str] | None:

@@ -38,7 +38,7 @@ TABLES = (("intake.files", "file_id"), ("intake.deliveries", "delivery_id"))
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What was taken in again; files whose bytes the archive let go of; files and notes that do not open."""
+    """What was taken in again; files whose bytes the archive let go of; files, notes, requests that do not open."""
 
     files: int = 0
     published: int = 0
@@ -73,7 +73,8 @@ def rebuild(settings: Settings, *, with_marts: bool = True) -> Rebuilt:
     if with_marts and found.notes:
         warehouse.build(settings, even_if_nothing=True)
     erasing.apply_tombstones(settings)
-    return Rebuilt(done.files, done.published, done.let_go, done.closed, held_count, done.first_at, done.last_at)
+    closed = done.closed + len(erasing.standing(settings).closed)
+    return Rebuilt(done.files, done.published, done.let_go, closed, held_count, done.first_at, done.last_at)
 
 
 @dataclass(frozen=True)
