@@ -6,6 +6,7 @@ frontdoor/keeping.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -23,7 +24,6 @@ from frontdoor.delivery import erasing
 from frontdoor.delivery.erasing import Selection
 from frontdoor.intake import archive, archive_keys, papers, resealing, sealing
 from frontdoor.keeping import place as places
-from frontdoor.keeping import tools
 from frontdoor.keeping.backup import backup
 from frontdoor.keeping.rebuild import rebuild
 from frontdoor.keeping.restore import restore
@@ -45,6 +45,7 @@ class Lived:
     newer: str
     keys: tuple[str, ...]
     values: tuple[str, ...]
+    strange: str
     file: bytes
     was: dict[str, list[str]]
 
@@ -65,6 +66,8 @@ def lived(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Lived
     name = house.one("select stored_name from intake.files where file_id = 1")
     with archive.opened(house.settings, name) as kept, kept.open() as sent_as:
         file = sent_as.read()
+    # The same bytes in a folder of nobody's were never read: they are of no child that anybody knows, and stay.
+    strange = house.one("select stored_name from intake.files where reason_code = 'unknown_agency'")
     before = everything(house)
     with clock.then(AFTERWARDS):
         for key in keys:
@@ -73,12 +76,12 @@ def lived(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Lived
                 handed_to="duty desk", evidence="call 4411",
             )  # fmt: skip
     house.build()
-    after = everything(house)
+    after = everything(house) + archived(house, but=strange)
     # What others have too (a school, a street) proves nothing.
     own = tuple(sorted(value for value in {*map(str, values), *keys} if value in before and value not in after))
     assert len(own) > 12
     newer = backup(house.settings, str(copies)).manifest.backup_id
-    return Lived(house, copies, older, newer, tuple(keys), own, file, house.content(*REBUILT))
+    return Lived(house, copies, older, newer, tuple(keys), own, strange, file, house.content(*REBUILT))
 
 
 @pytest.fixture
@@ -99,14 +102,16 @@ def everything(house: House) -> str:
     return "\n".join(filter(None, [*rows, *stats]))
 
 
-def archived(house: House) -> str:
+def archived(house: House, *, but: str) -> str:
     """Everything in the archive, opened: files, labels and papers."""
     found = []
-    for name in archive.each(house.settings):
+    for name in set(archive.each(house.settings)) - {but}:
         with archive.opened(house.settings, name) as kept, kept.open() as file:
             found += [file.read().decode("utf-8", "replace"), json.dumps(kept.label)]
     for kind in papers.KINDS:
-        found += [json.dumps(papers.read(house.settings, kind, each).said) for each in papers.names(house.settings, kind)]
+        found += [
+            json.dumps(papers.read(house.settings, kind, each).said) for each in papers.names(house.settings, kind)
+        ]
     return "\n".join(found)
 
 
@@ -115,7 +120,11 @@ def found(lived: Lived, *texts: str) -> list[str]:
 
 
 def content_with(house: House) -> list[tuple[str, str]]:
-    return [(each.id, each.sentence) for each in examine(house.settings) if each.id in ("erasure", "archive") and not each.ok]
+    return [
+        (each.id, each.sentence)
+        for each in examine(house.settings)
+        if each.id in ("erasure", "archive") and not each.ok
+    ]
 
 
 def brought_back(house: House, lived: Lived, backup_id: str | None = None) -> Any:
@@ -131,7 +140,7 @@ def test_older_copy_beside_the_surviving_archive_brings_nobody_back(lived: Lived
     shutil.copytree(lived.house.settings.archive, empty.settings.archive)
     with clock.then(AFTERWARDS):
         restore(empty.settings, str(only_older))
-    assert not found(lived, everything(empty), archived(empty))
+    assert not found(lived, everything(empty), archived(empty, but=lived.strange))
     assert empty.one("select count(*) from raw.police_read where child_key = any(%s)", list(lived.keys)) == 0
     assert empty.rows("select state, count(*) from intake.erasures group by 1") == [("done", 2)]
     assert not content_with(empty)
@@ -145,7 +154,7 @@ def test_archive_is_lost_as_well_and_a_copy_from_after_the_erasure_tells(
 ) -> None:
     """Also where somebody chooses the older copy of the place. The child is known again when it is sent again."""
     brought_back(empty, lived, getattr(lived, which))
-    assert not found(lived, everything(empty), archived(empty))
+    assert not found(lived, everything(empty), archived(empty, but=lived.strange))
     assert not content_with(empty)
     empty.build()
     assert differences(lived.was, empty.content(*REBUILT)) == {}
@@ -234,33 +243,27 @@ def test_copies_forget_the_child_with_the_next_cycle(lived: Lived, tmp_path: Pat
     copies = tmp_path / "copies"
     shutil.copytree(lived.copies, copies)
     settings = lived.house.settings
-    with closing(database.connect(settings)) as connection:
-        programs = tools.fitting(connection.server_version // 10000)
-    assert len(found(lived, *unsealed(settings, copies, programs, tmp_path / "one"))) > 12
+    assert len(found(lived, *unsealed(lived, copies))) > 12
     assert backup(settings, str(copies), keep=1).removed == 2
-    texts = unsealed(settings, copies, programs, tmp_path / "two")
+    texts = unsealed(lived, copies)
     assert len(texts) > 20 and not found(lived, *texts)
 
 
-def unsealed(settings: Any, copies: Path, programs: tools.Tools, scratch: Path) -> list[str]:
+def unsealed(lived: Lived, copies: Path) -> list[str]:
     """Every file of a place in plain: tables out of the dumps' parts, archived files, notes, manifests."""
-    import gzip
-
-    keys, texts = archive_keys.opening(settings), []
-    for path in sorted(each for each in copies.rglob("*") if each.is_file()):
-        file = os.open(path, os.O_RDONLY)
+    keys, texts = archive_keys.opening(lived.house.settings), []
+    for path in sorted(each for each in copies.rglob("*") if each.is_file() and lived.strange not in each.name):
+        content, file = path.read_bytes(), os.open(path, os.O_RDONLY)
         try:
-            if sealing.key_id_of(os.pread(file, sealing.HEADER.size, 0)) is None:
-                content = path.read_bytes()
-            else:
+            if sealing.key_id_of(content) is not None:
                 kept = sealing.Sealed(file, keys)
                 with closing(kept.open()) as opened:
-                    content = kept.label + b"\n" + opened.read()
+                    content = opened.read()
+                texts.append(kept.label.decode())
         finally:
             os.close(file)
-        label, _, body = content.partition(b"\n")
-        if body.startswith(b"\x1f\x8b"):
-            content = label + gzip.decompress(body)
+        if content.startswith(b"\x1f\x8b"):
+            content = gzip.decompress(content)
         texts.append(content.decode("utf-8", "replace"))
     return texts
 
