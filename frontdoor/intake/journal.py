@@ -8,6 +8,7 @@ does not know is of a file whose commit was lost. A file whose bytes were in the
     read       read one; None where there is none
     tokens     name everything of which there is a note
     follow     say in notes that the same bytes are now kept under another name
+    note_repeat  say in one that its file brought nothing new, as was found out later
     complete   write what is missing: of files that came before there were notes
     forget     let go of one
 
@@ -32,6 +33,7 @@ class Note:
     """What the ledger says of a file when it is taken. agency, source: its folders; name: as sent, may name a child.
 
     parts: what is in it, as columns of intake.members; of what is left after an erasure nothing else tells that.
+    is_repeat: whether it brought nothing new, which nobody can tell again once somebody was erased from its bytes.
     """
 
     token: str
@@ -44,6 +46,14 @@ class Note:
     file_id: int | None
     delivery_ids: tuple[int, ...] = ()
     parts: tuple[dict[str, Any], ...] = ()
+    is_repeat: bool | None = None
+
+    @property
+    def was_repeat(self) -> bool:
+        """The same, also of a note from before it was said: then a repeat has parts that are read, and no delivery."""
+        if self.is_repeat is None:
+            return not self.delivery_ids and any(each.get("feed") for each in self.parts)
+        return self.is_repeat
 
 
 def is_note(name: str) -> bool:
@@ -83,6 +93,12 @@ def follow(settings: Settings, renamed: Collection[str], stored_name: str, *, na
             note(settings, replace(said, stored_name=stored_name, name=said.name if name is None else name))
 
 
+def note_repeat(settings: Settings, token: str) -> None:
+    """Say in the note of a file that it brought nothing new, where that was found out only after it was taken."""
+    if (said := read(settings, token)) is not None:
+        note(settings, replace(said, is_repeat=True))
+
+
 def complete(connection: Connection, settings: Settings, *, anew: bool = False) -> int:
     """Write the notes that are missing; `anew`: also those that another key than today's sealed. Return how many."""
     there = set(tokens(settings))
@@ -101,12 +117,13 @@ def complete(connection: Connection, settings: Settings, *, anew: bool = False) 
                     )
                     from intake.members
                     where members.file_id = files.file_id order by member_no
-                )
+                ),
+                status = 'duplicate'
             from intake.files
             where stored_name is not null
             """
         )
-        known = [replace(Note(*row), delivery_ids=tuple(row[-2]), parts=tuple(row[-1])) for row in cursor]
+        known = [replace(Note(*row), delivery_ids=tuple(row[-3]), parts=tuple(row[-2])) for row in cursor]
     key = archive_keys.sealing(settings, lambda: False)
     written = 0
     for each in known:

@@ -22,7 +22,7 @@ from psycopg2.extensions import connection as Connection
 
 from frontdoor import clock, database, warehouse
 from frontdoor.contract import House
-from frontdoor.delivery import erasing, lanes, listening, publication
+from frontdoor.delivery import counted, erasing, lanes, listening, publication
 from frontdoor.intake import archive, entering, journal
 from frontdoor.intake.journal import Note
 from frontdoor.keeping import held
@@ -70,6 +70,7 @@ def rebuild(settings: Settings, *, with_marts: bool = True) -> Rebuilt:
             if found.notes:
                 listening.listen(connection, house)  # what has been due since, too
         held_count = sum(count for _, _, count in held.listed(connection)) if found.notes else 0
+        counted.bring_back(connection, settings)
     if with_marts and found.notes:
         warehouse.build(settings, even_if_nothing=True)
     erasing.apply_tombstones(settings)
@@ -185,6 +186,7 @@ def _enter(connection: Connection, settings: Settings, house: House, note: Note)
         file_id=None if is_used else note.file_id,
         delivery_ids=() if are_used else note.delivery_ids,
         parts=note.parts,
+        is_repeat=note.was_repeat,
     )
     stored = archive.Stored(note.stored_name, sha256, size, key_id=key_id)
     entering.enter(connection, settings, house, arrival, stored)

@@ -25,6 +25,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import clock, database, warehouse
 from frontdoor.contract import House
+from frontdoor.delivery import counted
 from frontdoor.delivery.erasing import kept, requests, rows
 from frontdoor.delivery.erasing.again import look_for_returned
 from frontdoor.delivery.erasing.kept import KeyLost, Request, Standing, complete, standing
@@ -90,6 +91,7 @@ def resume(settings: Settings) -> list[Request]:
             return []
         house = prepare_if_changed(connection, settings)
         with database.advisory_lock(connection, "erasure", wait=True):
+            counted.bring_back(connection, settings)
             for request in waiting:
                 _do(connection, settings, house, request)
     warehouse.build(settings, even_if_nothing=True)
@@ -122,7 +124,8 @@ def _do(connection: Connection, settings: Settings, house: House, request: Reque
     with _alone(connection, lanes):
         if state == "asked":
             with connection, connection.cursor() as cursor:
-                rows.remove(cursor, house, gone)
+                if fixed := rows.remove(cursor, house, gone):
+                    counted.seal(cursor, settings, request.erasure_id, fixed)
                 _say(cursor, request, "rows_gone")
         if state in ("asked", "rows_gone"):
             for file_id, by_member in requests.files_of(connection, gone).items():
