@@ -9,6 +9,7 @@ brought back from before; a delivery whose counts are fixed there knows better, 
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -42,6 +43,17 @@ def seal(cursor: Cursor, settings: Settings, name: str, ids: Collection[int]) ->
         "weeks": _weeks(cursor, ids),
     }
     papers.write(settings, papers.COUNTED, name, said)
+
+
+def complete(connection: Connection, settings: Settings) -> None:
+    """Write down what only the ledger knows, from before it was sealed: once, where nothing was. Commits."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select delivery_id from intake.deliveries where counts_fixed_at is not null and payload_removed_at is null"
+        )
+        ids = [delivery_id for (delivery_id,) in cursor.fetchall()]
+        if ids and next(papers.names(settings, papers.COUNTED), None) is None:
+            seal(cursor, settings, str(uuid.uuid4()), ids)
 
 
 def bring_back(connection: Connection, settings: Settings) -> int:

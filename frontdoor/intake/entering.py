@@ -108,7 +108,7 @@ def enter(
         has_other_numbers = file_id != arrival.file_id or (delivery_ids and delivery_ids != arrival.delivery_ids)
         if not arrival.is_again or has_other_numbers:
             said = _note(arrival, stored.name, sha256, file_id, delivery_ids)
-            journal.note(settings, replace(said, parts=_told(parts), is_repeat=original is not None))
+            journal.note(settings, replace(said, parts=_told(parts)))
         journal.follow(settings, renamed, stored.name)
     return written
 

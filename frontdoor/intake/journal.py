@@ -4,13 +4,13 @@ The ledger is in the database, and the archive must be enough when that is lost.
 commit, under the token of the file: a second attempt after a crash writes over the first, and a note that the ledger
 does not know is of a file whose commit was lost. A file whose bytes were in the archive already has a note of its own.
 
-    note       write one
-    read       read one; None where there is none
-    tokens     name everything of which there is a note
-    follow     say in notes that the same bytes are now kept under another name
+    note         write one
+    read         read one; None where there is none
+    tokens       name everything of which there is a note
+    follow       say in notes that the same bytes are now kept under another name
     note_repeat  say in one that its file brought nothing new, as was found out later
-    complete   write what is missing: of files that came before there were notes
-    forget     let go of one
+    complete     write what is missing: of files that came before there were notes
+    forget       let go of one
 
 The numbers of file and deliveries are in it, so that what letters and receipts call delivery 17 is 17 again.
 """
@@ -33,7 +33,6 @@ class Note:
     """What the ledger says of a file when it is taken. agency, source: its folders; name: as sent, may name a child.
 
     parts: what is in it, as columns of intake.members; of what is left after an erasure nothing else tells that.
-    is_repeat: whether it brought nothing new, which nobody can tell again once somebody was erased from its bytes.
     """
 
     token: str
@@ -46,14 +45,14 @@ class Note:
     file_id: int | None
     delivery_ids: tuple[int, ...] = ()
     parts: tuple[dict[str, Any], ...] = ()
-    is_repeat: bool | None = None
 
     @property
-    def was_repeat(self) -> bool:
-        """The same, also of a note from before it was said: then a repeat has parts that are read, and no delivery."""
-        if self.is_repeat is None:
-            return not self.delivery_ids and any(each.get("feed") for each in self.parts)
-        return self.is_repeat
+    def is_repeat(self) -> bool:
+        """Whether it brought nothing new: parts of it would be read, and none is a delivery.
+
+        Nobody could tell that again once somebody was erased from its bytes.
+        """
+        return not self.delivery_ids and any(each.get("feed") for each in self.parts)
 
 
 def is_note(name: str) -> bool:
@@ -96,7 +95,7 @@ def follow(settings: Settings, renamed: Collection[str], stored_name: str, *, na
 def note_repeat(settings: Settings, token: str) -> None:
     """Say in the note of a file that it brought nothing new, where that was found out only after it was taken."""
     if (said := read(settings, token)) is not None:
-        note(settings, replace(said, is_repeat=True))
+        note(settings, replace(said, delivery_ids=()))
 
 
 def complete(connection: Connection, settings: Settings, *, anew: bool = False) -> int:
@@ -117,13 +116,12 @@ def complete(connection: Connection, settings: Settings, *, anew: bool = False) 
                     )
                     from intake.members
                     where members.file_id = files.file_id order by member_no
-                ),
-                status = 'duplicate'
+                )
             from intake.files
             where stored_name is not null
             """
         )
-        known = [replace(Note(*row), delivery_ids=tuple(row[-3]), parts=tuple(row[-2])) for row in cursor]
+        known = [replace(Note(*row), delivery_ids=tuple(row[-2]), parts=tuple(row[-1])) for row in cursor]
     key = archive_keys.sealing(settings, lambda: False)
     written = 0
     for each in known:

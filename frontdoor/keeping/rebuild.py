@@ -186,7 +186,7 @@ def _enter(connection: Connection, settings: Settings, house: House, note: Note)
         file_id=None if is_used else note.file_id,
         delivery_ids=() if are_used else note.delivery_ids,
         parts=note.parts,
-        is_repeat=note.was_repeat,
+        is_repeat=note.is_repeat,
     )
     stored = archive.Stored(note.stored_name, sha256, size, key_id=key_id)
     entering.enter(connection, settings, house, arrival, stored)

@@ -28,7 +28,7 @@ from frontdoor.contract import House
 from frontdoor.delivery import counted
 from frontdoor.delivery.erasing import kept, requests, rows
 from frontdoor.delivery.erasing.again import look_for_returned
-from frontdoor.delivery.erasing.kept import KeyLost, Request, Standing, complete, standing
+from frontdoor.delivery.erasing.kept import KeyLost, Request, Standing, standing
 from frontdoor.delivery.erasing.plan import Plan, Refused, Selection, plan_of
 from frontdoor.intake import remainder
 from frontdoor.prepare import prepare_if_changed
@@ -86,7 +86,7 @@ def resume(settings: Settings) -> list[Request]:
     Raises an `OSError` where the archive is away, before anything is done.
     """
     with closing(database.connect(settings, application_name="frontdoor_erase")) as connection:
-        waiting = unfinished(connection, kept.complete(connection, settings))
+        waiting = unfinished(connection, complete(connection, settings))
         if not waiting:
             return []
         house = prepare_if_changed(connection, settings)
@@ -96,6 +96,15 @@ def resume(settings: Settings) -> list[Request]:
                 _do(connection, settings, house, request)
     warehouse.build(settings, even_if_nothing=True)
     return waiting
+
+
+def complete(connection: Connection, settings: Settings) -> Standing:
+    """Give home and archive what only the other has, or the ledger alone; return what stands then.
+
+    Raises an `OSError` where the archive is away.
+    """
+    counted.complete(connection, settings)
+    return kept.complete(connection, settings)
 
 
 def apply_tombstones(settings: Settings) -> int:
