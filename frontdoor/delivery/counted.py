@@ -39,7 +39,7 @@ def seal(cursor: Cursor, settings: Settings, name: str, ids: Collection[int]) ->
     """
     said = {
         "at": clock.now().isoformat(),
-        "deliveries": [_told(cursor, delivery_id) for delivery_id in sorted(ids)],
+        "deliveries": [told_of(cursor, delivery_id) for delivery_id in sorted(ids)],
         "weeks": _weeks(cursor, ids),
     }
     papers.write(settings, papers.COUNTED, name, said)
@@ -74,7 +74,7 @@ def bring_back(connection: Connection, settings: Settings) -> int:
                 (token, member_no),
             )
             for (delivery_id,) in cursor.fetchall():
-                _put(cursor, delivery_id, said)
+                put(cursor, delivery_id, said)
                 count += 1
     with connection, connection.cursor() as cursor:
         for document in documents:
@@ -83,7 +83,8 @@ def bring_back(connection: Connection, settings: Settings) -> int:
     return count
 
 
-def _told(cursor: Cursor, delivery_id: int) -> dict[str, Any]:
+def told_of(cursor: Cursor, delivery_id: int, *, with_every_finding: bool = False) -> dict[str, Any]:
+    """Return what was counted of a delivery, with what was found in its records that were erased, or in all of them."""
     cursor.execute(
         "select taken_token, member_no, verdict, counts_fixed_at::text"
         " from intake.deliveries inner join intake.files using (file_id) where delivery_id = %s",
@@ -103,10 +104,11 @@ def _told(cursor: Cursor, delivery_id: int) -> dict[str, Any]:
         ((rows[table],),) = cursor.fetchall()
     cursor.execute(
         sql.SQL(
-            "select jsonb_agg(to_jsonb(kept) - %s) from {} as kept inner join intake.tombstones as gone"
-            " on kept.delivery_id = gone.delivery_id and kept.record_no = gone.record_no where kept.delivery_id = %s"
+            "select jsonb_agg(to_jsonb(kept) - %s) from {} as kept where kept.delivery_id = %s and (%s or exists ("
+            "select from intake.tombstones as gone"
+            " where gone.delivery_id = kept.delivery_id and gone.record_no = kept.record_no))"
         ).format(_name(OF_RECORDS)),
-        (list(LEFT_OUT), delivery_id),
+        (list(LEFT_OUT), delivery_id, with_every_finding),
     )
     ((rows[OF_RECORDS],),) = cursor.fetchall()
     return {
@@ -146,11 +148,12 @@ def _newest_last(settings: Settings) -> list[Document]:
     return sorted(found, key=lambda each: str(each["at"]))
 
 
-def _put(cursor: Cursor, delivery_id: int, said: Mapping[str, Any]) -> None:
+def put(cursor: Cursor, delivery_id: int, said: Mapping[str, Any]) -> None:
+    """Let a delivery count as `told_of` told it."""
     for table, rows in said["rows"].items():
         if table != OF_RECORDS:
             cursor.execute(sql.SQL("delete from {} where delivery_id = %s").format(_name(table)), (delivery_id,))
-        _insert(cursor, table, [{**row, "delivery_id": delivery_id} for row in rows])
+        insert(cursor, table, [{**row, "delivery_id": delivery_id} for row in rows])
     for relation, rows in said["fixed"].items():
         counted = [{**row, "first_delivery_id": delivery_id} for row in rows]
         cursor.execute(
@@ -161,7 +164,7 @@ def _put(cursor: Cursor, delivery_id: int, said: Mapping[str, Any]) -> None:
         # Where the relation is made already, it holds what was counted of less, or nothing.
         if _exists(cursor, table := f"core.{relation}"):
             cursor.execute(sql.SQL("delete from {} where first_delivery_id = %s").format(_name(table)), (delivery_id,))
-            _insert(cursor, table, counted)
+            insert(cursor, table, counted)
     # Looked at again by the next build: what it comes to, rule by rule.
     cursor.execute(
         "update intake.deliveries set counts_fixed_at = %s, verdict = %s, built_in = null, records_built = 0"
@@ -188,17 +191,18 @@ def _put_weeks(cursor: Cursor, week: Mapping[str, Any]) -> None:
             sql.SQL("delete from {} where agency_code = %s and period_start < %s").format(_name(table)),
             (week["agency_code"], week["before"]),
         )
-        _insert(cursor, table, week["rows"])
+        insert(cursor, table, week["rows"])
 
 
-def _insert(cursor: Cursor, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def insert(cursor: Cursor, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows as they were told; a column that a later release added has its default."""
     if not rows:
         return
     columns = sql.SQL(", ").join(map(sql.Identifier, rows[0]))
     cursor.execute(
         sql.SQL(
-            "insert into {table} ({columns}) select {columns} from jsonb_populate_recordset(null::{table}, %s)"
+            "insert into {table} ({columns}) overriding system value"
+            " select {columns} from jsonb_populate_recordset(null::{table}, %s)"
             " on conflict do nothing"
         ).format(table=_name(table), columns=columns),
         (Json([dict(row) for row in rows]),),

@@ -3,6 +3,7 @@
     .taken      who sent a file, when, and what we call it (`intake.journal`)
     .erased     a request to erase a child (`delivery.erasing.kept`)
     .counted    what was counted of records that are gone since (`delivery.counted`)
+    .past       what the ledger says of a file that is past its time (`delivery.past`)
 
 A paper is written wholly or not at all, over what was there. It is no file that was sent: `archive.each` names none.
 """
@@ -19,10 +20,10 @@ from typing import Any
 from frontdoor.intake import archive_keys, sealing, volumes
 from frontdoor.settings import Settings
 
-TAKEN, ERASED, COUNTED = ".taken", ".erased", ".counted"
-KINDS = (TAKEN, ERASED, COUNTED)
+TAKEN, ERASED, COUNTED, PAST = ".taken", ".erased", ".counted", ".past"
+KINDS = (TAKEN, ERASED, COUNTED, PAST)
 # A note follows its file, and a backup takes it for each file that it names; these belong to no file.
-BY_THEMSELVES = (ERASED, COUNTED)
+BY_THEMSELVES = (ERASED, COUNTED, PAST)
 
 
 @dataclass(frozen=True)

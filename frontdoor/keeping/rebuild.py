@@ -22,7 +22,7 @@ from psycopg2.extensions import connection as Connection
 
 from frontdoor import clock, database, warehouse
 from frontdoor.contract import House
-from frontdoor.delivery import counted, erasing, lanes, listening, publication
+from frontdoor.delivery import counted, erasing, lanes, listening, past, publication
 from frontdoor.intake import archive, entering, journal
 from frontdoor.intake.journal import Note
 from frontdoor.keeping import held
@@ -56,6 +56,7 @@ def rebuild(settings: Settings, *, with_marts: bool = True) -> Rebuilt:
     """
     with closing(database.connect(settings, application_name="frontdoor rebuild")) as connection:
         house = prepare_if_changed(connection, settings)
+        brought = past.bring_back(connection, settings)
         found = _unknown(connection, settings)
         with ExitStack() as locked, connection.cursor() as cursor:
             held.hold_what_is_written(cursor)
@@ -63,7 +64,7 @@ def rebuild(settings: Settings, *, with_marts: bool = True) -> Rebuilt:
             # Another process would publish, and mail, what is written down here.
             for agency, feed in sorted({(agreed.agency, agreed.feed) for agreed in house.agency_feeds}):
                 locked.enter_context(database.advisory_lock(connection, "lane", agency, feed, wait=True))
-            _go_on_counting(connection, found.notes)
+            _go_on_counting(connection, found.notes, brought)
             done = Rebuilt(let_go=found.let_go, closed=found.closed)
             for some in _together(found.notes):
                 done = _take_in(connection, settings, house, some, done)
@@ -71,7 +72,7 @@ def rebuild(settings: Settings, *, with_marts: bool = True) -> Rebuilt:
                 listening.listen(connection, house)  # what has been due since, too
         held_count = sum(count for _, _, count in held.listed(connection)) if found.notes else 0
         counted.bring_back(connection, settings)
-    if with_marts and found.notes:
+    if with_marts and (found.notes or brought):
         warehouse.build(settings, even_if_nothing=True)
     erasing.apply_tombstones(settings)
     closed = done.closed + len(erasing.standing(settings).closed)
@@ -192,11 +193,11 @@ def _enter(connection: Connection, settings: Settings, house: House, note: Note)
     entering.enter(connection, settings, house, arrival, stored)
 
 
-def _go_on_counting(connection: Connection, notes: Sequence[Note]) -> None:
+def _go_on_counting(connection: Connection, notes: Sequence[Note], brought: Sequence[tuple[int, int]]) -> None:
     """Let the ledger count on behind the highest number that was ever given."""
     highest = (
-        max((note.file_id or 0 for note in notes), default=0),
-        max((number for note in notes for number in note.delivery_ids), default=0),
+        max((*(note.file_id or 0 for note in notes), *(file_id for file_id, _ in brought)), default=0),
+        max((*(each for note in notes for each in note.delivery_ids), *(each for _, each in brought)), default=0),
     )
     with connection, connection.cursor() as cursor:
         for (table, column), number in zip(TABLES, highest, strict=True):

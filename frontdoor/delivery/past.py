@@ -1,0 +1,119 @@
+"""The ledger of files that are past their time, sealed in their place: who sent what when, and what was counted of it.
+
+Retention lets go of a file's bytes and note, and the ledger in the database keeps its row and both hashes. Whoever has
+the archive alone would not know that it ever came, and would count less. So `seal` writes a paper before the file goes,
+and `bring_back` makes the rows of it, where the archive does not hold the file. No value of a record, and no name as
+sent. When the findings are past their time, too, `forget_findings` takes them out of the paper.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+from frontdoor.delivery import counted
+from frontdoor.intake import archive, papers
+from frontdoor.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# Stands where a name as sent stood, which may name a child.
+NO_NAME = "(past its time)"
+# Counted from zero in a ledger that is made anew, so the next build looks at it.
+UNBUILT = {"built_in": None, "records_built": 0}
+
+
+def seal(cursor: Cursor, settings: Settings, stored_name: str) -> None:
+    """Write down what the ledger says of the files that are kept under that name. In the caller's transaction."""
+    cursor.execute(
+        "select taken_token, to_jsonb(files) from intake.files where stored_name = %s order by file_id", (stored_name,)
+    )
+    files = cursor.fetchall()
+    said: dict[str, Any] = {"stored_name": stored_name, "files": []}
+    for token, row in files:
+        cursor.execute(
+            "select coalesce(jsonb_agg(to_jsonb(members)), '[]') from intake.members where file_id = %s",
+            (row["file_id"],),
+        )
+        ((members,),) = cursor.fetchall()
+        cursor.execute(
+            "select delivery_id, to_jsonb(deliveries) from intake.deliveries where file_id = %s order by 1",
+            (row["file_id"],),
+        )
+        deliveries = [
+            {"row": {**of_delivery, **UNBUILT}, "counted": counted.told_of(cursor, each, with_every_finding=True)}
+            for each, of_delivery in cursor.fetchall()
+        ]
+        bare = {**row, "file_name": NO_NAME, "stored_name": None, "key_id": None}
+        said["files"].append({"token": token, "row": bare, "members": members, "deliveries": deliveries})
+    if files:
+        papers.write(settings, papers.PAST, files[0][0], said)
+
+
+def forget_findings(settings: Settings, ids: Collection[int]) -> None:
+    """Take what was found in these deliveries out of the papers; what it came to is in no score any more after that."""
+    for token in list(papers.names(settings, papers.PAST)):
+        paper = _opened(settings, token)
+        of_ids = [each for each in _deliveries(paper) if each["row"]["delivery_id"] in ids]
+        for each in of_ids:
+            each["counted"]["rows"].update({"quality.findings": [], "quality.check_results": []})
+            each["row"]["findings_removed_at"] = each["row"]["payload_removed_at"] or each["row"]["received_at"]
+        if paper and of_ids:
+            papers.write(settings, papers.PAST, token, paper)
+
+
+def bring_back(connection: Connection, settings: Settings) -> list[tuple[int, int]]:
+    """Make the rows of files that this ledger does not know and the archive does not hold; commits; safe to repeat.
+
+    Return (file, delivery) of the highest numbers, to count on from. Raises an `OSError` where the archive is away.
+    """
+    opened = [_opened(settings, token) for token in papers.names(settings, papers.PAST)]
+    there = set(archive.each(settings)) if opened else set()
+    # Where a kill came between, the file is still there: it is taken in, and let go of again.
+    told = [each for paper in opened if paper and paper["stored_name"] not in there for each in paper["files"]]
+    brought = []
+    for each in sorted(told, key=lambda one: int(one["row"]["file_id"])):
+        with connection, connection.cursor() as cursor:
+            if _is_new(cursor, each):
+                _put(cursor, each)
+                ids = [one["row"]["delivery_id"] for one in each["deliveries"]]
+                brought.append((each["row"]["file_id"], max(ids, default=0)))
+    return brought
+
+
+def _is_new(cursor: Cursor, said: Mapping[str, Any]) -> bool:
+    cursor.execute(
+        "select exists (select from intake.files where taken_token = %s or file_id = %s)"
+        " or exists (select from intake.deliveries where delivery_id = any(%s))",
+        (said["token"], said["row"]["file_id"], [each["row"]["delivery_id"] for each in said["deliveries"]]),
+    )
+    return cursor.fetchone() == (False,)
+
+
+def _put(cursor: Cursor, said: Mapping[str, Any]) -> None:
+    row = dict(said["row"])
+    cursor.execute("select exists (select from intake.files where file_id = %s)", (row["duplicate_of"],))
+    if cursor.fetchone() != (True,):
+        row["duplicate_of"] = None  # it is taken in after this
+    counted.insert(cursor, "intake.files", [row])
+    counted.insert(cursor, "intake.members", said["members"])
+    for each in said["deliveries"]:
+        counted.insert(cursor, "intake.deliveries", [each["row"]])
+        counted.put(cursor, each["row"]["delivery_id"], each["counted"])
+
+
+def _deliveries(paper: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    return [each for file in paper["files"] for each in file["deliveries"]] if paper else []
+
+
+def _opened(settings: Settings, token: str) -> dict[str, Any] | None:
+    try:
+        paper = papers.read(settings, papers.PAST, token)
+    except (archive.Damaged, archive.KeyMissing) as error:
+        log.error("what the ledger said of a file that is past its time cannot be read (%s): %s", token, error)
+        return None
+    return paper.said if paper else None
