@@ -2,14 +2,16 @@
 
 Retention lets go of a file's bytes and note, and the ledger in the database keeps its row and both hashes. Whoever has
 the archive alone would not know that it ever came, and would count less. So `seal` writes a paper before the file goes,
-and `bring_back` makes the rows of it, where the archive does not hold the file. No value of a record, and no name as
-sent. When the findings are past their time, too, `forget_findings` takes them out of the paper.
+and a rebuild makes the rows of it (`put`), where the archive does not hold the file any more (`told`). No value of a
+record, and no name as sent. When the findings are past their time, too, `forget_findings` takes them out of the paper.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
@@ -25,6 +27,16 @@ log = logging.getLogger(__name__)
 NO_NAME = "(past its time)"
 # Counted from zero in a ledger that is made anew, so the next build looks at it.
 UNBUILT = {"built_in": None, "records_built": 0}
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that is past its time, as its paper tells of it."""
+
+    received_at: datetime
+    file_id: int
+    delivery_ids: tuple[int, ...]
+    said: Mapping[str, Any]
 
 
 def seal(cursor: Cursor, settings: Settings, stored_name: str) -> None:
@@ -66,44 +78,50 @@ def forget_findings(settings: Settings, ids: Collection[int]) -> None:
             papers.write(settings, papers.PAST, token, paper)
 
 
-def bring_back(connection: Connection, settings: Settings) -> list[tuple[int, int]]:
-    """Make the rows of files that this ledger does not know and the archive does not hold; commits; safe to repeat.
+def told(settings: Settings, known: Collection[str]) -> list[File]:
+    """Return the files that papers tell of, but those known and those that the archive holds, in order of arrival.
 
-    Return (file, delivery) of the highest numbers, to count on from. Raises an `OSError` where the archive is away.
+    Raises an `OSError` where the archive is away.
     """
     opened = [_opened(settings, token) for token in papers.names(settings, papers.PAST)]
     there = set(archive.each(settings)) if opened else set()
     # Where a kill came between, the file is still there: it is taken in, and let go of again.
-    told = [each for paper in opened if paper and paper["stored_name"] not in there for each in paper["files"]]
-    brought = []
-    for each in sorted(told, key=lambda one: int(one["row"]["file_id"])):
-        with connection, connection.cursor() as cursor:
-            if _is_new(cursor, each):
-                _put(cursor, each)
-                ids = [one["row"]["delivery_id"] for one in each["deliveries"]]
-                brought.append((each["row"]["file_id"], max(ids, default=0)))
-    return brought
-
-
-def _is_new(cursor: Cursor, said: Mapping[str, Any]) -> bool:
-    cursor.execute(
-        "select exists (select from intake.files where taken_token = %s or file_id = %s)"
-        " or exists (select from intake.deliveries where delivery_id = any(%s))",
-        (said["token"], said["row"]["file_id"], [each["row"]["delivery_id"] for each in said["deliveries"]]),
+    said = [each for paper in opened if paper and paper["stored_name"] not in there for each in paper["files"]]
+    return sorted(
+        (
+            File(
+                received_at=datetime.fromisoformat(each["row"]["received_at"]),
+                file_id=each["row"]["file_id"],
+                delivery_ids=tuple(one["row"]["delivery_id"] for one in each["deliveries"]),
+                said=each,
+            )
+            for each in said
+            if each["token"] not in known
+        ),
+        key=lambda each: (each.received_at, each.file_id),
     )
-    return cursor.fetchone() == (False,)
 
 
-def _put(cursor: Cursor, said: Mapping[str, Any]) -> None:
-    row = dict(said["row"])
-    cursor.execute("select exists (select from intake.files where file_id = %s)", (row["duplicate_of"],))
-    if cursor.fetchone() != (True,):
-        row["duplicate_of"] = None  # it is taken in after this
-    counted.insert(cursor, "intake.files", [row])
-    counted.insert(cursor, "intake.members", said["members"])
-    for each in said["deliveries"]:
-        counted.insert(cursor, "intake.deliveries", [each["row"]])
-        counted.put(cursor, each["row"]["delivery_id"], each["counted"])
+def put(connection: Connection, file: File) -> None:
+    """Make the rows of a file under its old numbers, unless others have them by now. Commits."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select exists (select from intake.files where file_id = %s)"
+            " or exists (select from intake.deliveries where delivery_id = any(%s))",
+            (file.file_id, list(file.delivery_ids)),
+        )
+        if cursor.fetchone() == (True,):
+            log.error("a file that is past its time is not written down again: its number %s is used", file.file_id)
+            return
+        row = dict(file.said["row"])
+        cursor.execute("select exists (select from intake.files where file_id = %s)", (row["duplicate_of"],))
+        if cursor.fetchone() != (True,):
+            row["duplicate_of"] = None  # it does not open, or is lost
+        counted.insert(cursor, "intake.files", [row])
+        counted.insert(cursor, "intake.members", file.said["members"])
+        for each in file.said["deliveries"]:
+            counted.insert(cursor, "intake.deliveries", [each["row"]])
+            counted.put(cursor, each["row"]["delivery_id"], each["counted"])
 
 
 def _deliveries(paper: Mapping[str, Any] | None) -> list[dict[str, Any]]:

@@ -4,10 +4,14 @@ In an empty database that is everything: raw, core and the marts come out as the
 `expectations/`. After a restore it is what came since the copy was made. Each file is written down, judged and
 published at the time at which it came (the clock is turned back for it), under its old numbers; files that came within
 seconds are judged together, as they were. What judges is today's contract, under each agency's agreement of that day.
-Letters that are written meanwhile are held, for they went out before. Who was erased stays so, or is erased anew.
+Letters that are written meanwhile are held, for they went out before.
+
+Who was erased stays so, or is erased anew (`erasing`); what was counted of records that are gone, erased or past their
+time, is counted still (`counted`, `past`). Of a list that is taken whole (visits) and is past its time, it is not known
+any more who was on it: what older lists say that stay is told as if it had not come.
 
 What people said is not in the archive: waivers, disputes, attributions of fault, follow-ups of dead letters, and
-whether a letter was sent. That comes back by `restore` only.
+whether a letter was sent. That comes back by `restore` only. Nor is what was found and is past its time.
 """
 
 from __future__ import annotations
@@ -56,7 +60,6 @@ def rebuild(settings: Settings, *, with_marts: bool = True) -> Rebuilt:
     """
     with closing(database.connect(settings, application_name="frontdoor rebuild")) as connection:
         house = prepare_if_changed(connection, settings)
-        brought = past.bring_back(connection, settings)
         found = _unknown(connection, settings)
         with ExitStack() as locked, connection.cursor() as cursor:
             held.hold_what_is_written(cursor)
@@ -64,15 +67,15 @@ def rebuild(settings: Settings, *, with_marts: bool = True) -> Rebuilt:
             # Another process would publish, and mail, what is written down here.
             for agency, feed in sorted({(agreed.agency, agreed.feed) for agreed in house.agency_feeds}):
                 locked.enter_context(database.advisory_lock(connection, "lane", agency, feed, wait=True))
-            _go_on_counting(connection, found.notes, brought)
+            _go_on_counting(connection, found.files)
             done = Rebuilt(let_go=found.let_go, closed=found.closed)
-            for some in _together(found.notes):
+            for some in _together(found.files):
                 done = _take_in(connection, settings, house, some, done)
-            if found.notes:
+            if found.files:
                 listening.listen(connection, house)  # what has been due since, too
-        held_count = sum(count for _, _, count in held.listed(connection)) if found.notes else 0
+        held_count = sum(count for _, _, count in held.listed(connection)) if found.files else 0
         counted.bring_back(connection, settings)
-    if with_marts and (found.notes or brought):
+    if with_marts and found.files:
         warehouse.build(settings, even_if_nothing=True)
     erasing.apply_tombstones(settings)
     closed = done.closed + len(erasing.standing(settings).closed)
@@ -81,13 +84,16 @@ def rebuild(settings: Settings, *, with_marts: bool = True) -> Rebuilt:
 
 @dataclass(frozen=True)
 class _Found:
-    notes: list[Note]
+    files: list[Note | past.File]
     let_go: int
     closed: int
 
 
 def _unknown(connection: Connection, settings: Settings) -> _Found:
-    """Read the notes that the ledger has no row for, and the labels of files that came before there were notes."""
+    """Read the notes that the ledger has no row for, and the labels of files that came before there were notes.
+
+    And what it said of files that are past their time.
+    """
     with connection, connection.cursor() as cursor:
         cursor.execute("select taken_token, stored_name from intake.files")
         rows = cursor.fetchall()
@@ -116,7 +122,8 @@ def _unknown(connection: Connection, settings: Settings) -> _Found:
             closed += 1
         else:
             notes.append(labelled)
-    return _Found(sorted(notes, key=lambda each: (each.received_at, each.file_id or 0)), let_go, closed)
+    files: list[Note | past.File] = [*notes, *past.told(settings, known)]
+    return _Found(sorted(files, key=lambda each: (each.received_at, each.file_id or 0)), let_go, closed)
 
 
 def _labelled(settings: Settings, name: str) -> Note | None:
@@ -128,27 +135,32 @@ def _labelled(settings: Settings, name: str) -> Note | None:
     return Note(name, name, label["agency"], label["source"], label["name"], received_at, "", None)
 
 
-def _together(notes: Sequence[Note]) -> Iterator[list[Note]]:
-    some: list[Note] = []
-    for note in notes:
-        if some and note.received_at - some[0].received_at > TOGETHER:
+def _together(files: Sequence[Note | past.File]) -> Iterator[list[Note | past.File]]:
+    some: list[Note | past.File] = []
+    for each in files:
+        if some and each.received_at - some[0].received_at > TOGETHER:
             yield some
             some = []
-        some.append(note)
+        some.append(each)
     if some:
         yield some
 
 
-def _take_in(connection: Connection, settings: Settings, house: House, some: Sequence[Note], done: Rebuilt) -> Rebuilt:
+def _take_in(
+    connection: Connection, settings: Settings, house: House, some: Sequence[Note | past.File], done: Rebuilt
+) -> Rebuilt:
     files, closed = 0, 0
-    for note in some:
+    for each in some:
+        if isinstance(each, past.File):
+            past.put(connection, each)
+            continue
         try:
-            with clock.then(note.received_at):
-                _enter(connection, settings, house, note)
+            with clock.then(each.received_at):
+                _enter(connection, settings, house, each)
             files += 1
         except (archive.Damaged, archive.KeyMissing) as error:
             connection.rollback()
-            log.error("file %s is not taken in: %s", note.token, error)
+            log.error("file %s is not taken in: %s", each.token, error)
             closed += 1
     with clock.then(some[-1].received_at):
         published = sum(lanes.advance(connection, settings, house, feed) for feed in house.feeds)
@@ -193,11 +205,11 @@ def _enter(connection: Connection, settings: Settings, house: House, note: Note)
     entering.enter(connection, settings, house, arrival, stored)
 
 
-def _go_on_counting(connection: Connection, notes: Sequence[Note], brought: Sequence[tuple[int, int]]) -> None:
+def _go_on_counting(connection: Connection, files: Sequence[Note | past.File]) -> None:
     """Let the ledger count on behind the highest number that was ever given."""
     highest = (
-        max((*(note.file_id or 0 for note in notes), *(file_id for file_id, _ in brought)), default=0),
-        max((*(each for note in notes for each in note.delivery_ids), *(each for _, each in brought)), default=0),
+        max((each.file_id or 0 for each in files), default=0),
+        max((number for each in files for number in each.delivery_ids), default=0),
     )
     with connection, connection.cursor() as cursor:
         for (table, column), number in zip(TABLES, highest, strict=True):
