@@ -17,6 +17,7 @@ from typing import Any
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
+from frontdoor import clock
 from frontdoor.delivery import counted
 from frontdoor.intake import archive, papers
 from frontdoor.settings import Settings
@@ -45,7 +46,6 @@ def seal(cursor: Cursor, settings: Settings, stored_name: str) -> None:
         "select taken_token, to_jsonb(files) from intake.files where stored_name = %s order by file_id", (stored_name,)
     )
     files = cursor.fetchall()
-    said: dict[str, Any] = {"stored_name": stored_name, "files": []}
     for token, row in files:
         cursor.execute(
             "select coalesce(jsonb_agg(to_jsonb(members)), '[]') from intake.members where file_id = %s",
@@ -61,20 +61,26 @@ def seal(cursor: Cursor, settings: Settings, stored_name: str) -> None:
             for each, of_delivery in cursor.fetchall()
         ]
         bare = {**row, "file_name": NO_NAME, "stored_name": None, "key_id": None}
-        said["files"].append({"token": token, "row": bare, "members": members, "deliveries": deliveries})
-    if files:
-        papers.write(settings, papers.PAST, files[0][0], said)
+        said = {"stored_name": stored_name, "row": bare, "members": members, "deliveries": deliveries}
+        papers.write(settings, papers.PAST, token, said)
 
 
-def forget_findings(settings: Settings, ids: Collection[int]) -> None:
-    """Take what was found in these deliveries out of the papers; what it came to is in no score any more after that."""
-    for token in list(papers.names(settings, papers.PAST)):
+def forget_findings(connection: Connection, settings: Settings, ids: Collection[int]) -> None:
+    """Take what was found in these deliveries out of the papers of their files."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select distinct taken_token from intake.files inner join intake.deliveries using (file_id)"
+            " where delivery_id = any(%s)",
+            (list(ids),),
+        )
+        tokens = [token for (token,) in cursor]
+    for token in tokens:
         paper = _opened(settings, token)
-        of_ids = [each for each in _deliveries(paper) if each["row"]["delivery_id"] in ids]
-        for each in of_ids:
-            each["counted"]["rows"].update({"quality.findings": [], "quality.check_results": []})
-            each["row"]["findings_removed_at"] = each["row"]["payload_removed_at"] or each["row"]["received_at"]
-        if paper and of_ids:
+        for each in paper["deliveries"] if paper else ():
+            if each["row"]["delivery_id"] in ids:
+                each["counted"]["rows"].update({"quality.findings": [], "quality.check_results": []})
+                each["row"]["findings_removed_at"] = clock.now().isoformat()
+        if paper:
             papers.write(settings, papers.PAST, token, paper)
 
 
@@ -83,10 +89,10 @@ def told(settings: Settings, known: Collection[str]) -> list[File]:
 
     Raises an `OSError` where the archive is away.
     """
-    opened = [_opened(settings, token) for token in papers.names(settings, papers.PAST)]
-    there = set(archive.each(settings)) if opened else set()
+    tokens = [token for token in papers.names(settings, papers.PAST) if token not in known]
+    there = set(archive.each(settings)) if tokens else set()
     # Where a kill came between, the file is still there: it is taken in, and let go of again.
-    said = [each for paper in opened if paper and paper["stored_name"] not in there for each in paper["files"]]
+    told_of = [paper for token in tokens if (paper := _opened(settings, token)) and paper["stored_name"] not in there]
     return sorted(
         (
             File(
@@ -95,8 +101,7 @@ def told(settings: Settings, known: Collection[str]) -> list[File]:
                 delivery_ids=tuple(one["row"]["delivery_id"] for one in each["deliveries"]),
                 said=each,
             )
-            for each in said
-            if each["token"] not in known
+            for each in told_of
         ),
         key=lambda each: (each.received_at, each.file_id),
     )
@@ -122,10 +127,6 @@ def put(connection: Connection, file: File) -> None:
         for each in file.said["deliveries"]:
             counted.insert(cursor, "intake.deliveries", [each["row"]])
             counted.put(cursor, each["row"]["delivery_id"], each["counted"])
-
-
-def _deliveries(paper: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    return [each for file in paper["files"] for each in file["deliveries"]] if paper else []
 
 
 def _opened(settings: Settings, token: str) -> dict[str, Any] | None:

@@ -144,7 +144,7 @@ def apply(settings: Settings) -> Retention:
                         journal.forget(settings, token)
             for some in _batches(found.findings_of, BATCH):
                 _delete_receipts(settings, connection, some)
-                past.forget_findings(settings, some)
+                past.forget_findings(connection, settings, some)
                 with connection, connection.cursor() as cursor:
                     _let_findings_go(cursor, list(some))
             with connection, connection.cursor() as cursor:

@@ -132,12 +132,19 @@ def brought_back(house: House, lived: Lived, backup_id: str | None = None) -> An
         return restore(house.settings, str(lived.copies), backup_id)
 
 
-def test_older_copy_beside_the_surviving_archive_brings_nobody_back(lived: Lived, empty: House, tmp_path: Path) -> None:
-    """Home is lost, and the place of copies with all but the older copy."""
-    only_older = tmp_path / "copies"
+@pytest.mark.parametrize("survives", ["archive", "home"])
+def test_older_copy_beside_what_survives_brings_nobody_back(
+    lived: Lived, empty: House, tmp_path: Path, survives: str
+) -> None:
+    """Of the copies all but the older one are lost; and of home and archive the other."""
+    only_older, was = tmp_path / "copies", lived.house.settings
     shutil.copytree(lived.copies, only_older)
     places.at(empty.settings, str(only_older)).manifests.delete(lived.newer)
-    shutil.copytree(lived.house.settings.archive, empty.settings.archive)
+    if survives == "archive":
+        shutil.copytree(was.archive, empty.settings.archive)
+    else:
+        shutil.copytree(was.home / "erasures", empty.settings.home / "erasures")
+        shutil.copy(was.home / "secrets" / "erasure_key", empty.settings.home / "secrets" / "erasure_key")
     with clock.then(AFTERWARDS):
         restore(empty.settings, str(only_older))
     assert not found(lived, everything(empty), archived(empty, but=lived.strange))
@@ -189,8 +196,9 @@ def test_what_one_place_lost_the_other_gives_back(lived: Lived, empty: House, pl
         shutil.rmtree(empty.settings.home / "erasures")
         (empty.settings.home / "secrets" / "erasure_key").unlink()
     if place in ("archive", "both"):
-        for each in list(papers.names(empty.settings, papers.ERASED)):
-            papers.forget(empty.settings, papers.ERASED, each)
+        for kind in papers.BY_THEMSELVES:
+            for each in list(papers.names(empty.settings, kind)):
+                papers.forget(empty.settings, kind, each)
     if place != "both":
         assert any("in one place" in sentence for _, sentence in content_with(empty))
     assert erasing.resume(empty.settings) == []
@@ -199,8 +207,25 @@ def test_what_one_place_lost_the_other_gives_back(lived: Lived, empty: House, pl
     assert [sorted(each.tombstones) for each in stands.requests] == [
         sorted(each.tombstones) for each in erasing.standing(lived.house.settings).requests
     ]
-    if place != "both":
-        assert not content_with(empty)
+    assert not content_with(empty)
+    told = counted_of(lived.house)
+    assert told and counted_of(empty) == told, "what was counted is sealed, too"
+    # The key of the digests is in no ledger: where it is lost for good, that is said.
+    empty.send(POLICE, lived.file, AFTERWARDS, "again.csv")
+    said = [each.sentence for each in examine(empty.settings) if each.id == "erasure"]
+    assert ["is lost" in each for each in said] == [place == "both"]
+
+
+def counted_of(house: House) -> dict[str, Any]:
+    """What the newest papers say of each delivery whose counts are fixed."""
+    said = [
+        papers.read(house.settings, papers.COUNTED, each).said for each in papers.names(house.settings, papers.COUNTED)
+    ]
+    return {
+        f"{each['token']} {each['member_no']}": sorted(each["fixed"])
+        for paper in sorted(said, key=lambda one: one["at"])
+        for each in paper["deliveries"]
+    }
 
 
 def test_request_that_does_not_open_is_said_and_not_passed_over(lived: Lived, empty: House) -> None:

@@ -126,5 +126,5 @@ def test_paper_names_nobody_and_forgets_what_was_found_in_its_time(lived: Lived,
 def found(settings: Settings) -> int:
     """How many findings the papers hold."""
     said = [papers.read(settings, papers.PAST, each).said for each in papers.names(settings, papers.PAST)]
-    deliveries = [each for paper in said for file in paper["files"] for each in file["deliveries"]]
+    deliveries = [each for paper in said for each in paper["deliveries"]]
     return sum(len(each["counted"]["rows"]["quality.findings"]) for each in deliveries)
