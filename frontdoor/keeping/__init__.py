@@ -6,6 +6,7 @@
     held        letters that may have gone out before, until a person says
 
     place       where copies lie: a folder, or an object store
+    pour        its dump into the database, in one transaction
     manifest    what a copy holds, and the point up to which
     tools       Postgres' own programs that do the copying
     leftovers   what a copy that was killed left in plain
