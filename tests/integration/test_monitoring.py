@@ -32,6 +32,8 @@ from frontdoor.settings import Settings, as_environment, load
 from frontdoor.simulator.sample import sample_records
 from tests.conftest import Database
 
+pytestmark = pytest.mark.on_both_servers
+
 HOUSE = load_house()
 CANARIES = ("Zorvika", "Quelmarsh", "glimmerfox", "99988", "2011-01-09")
 POLICE, SCHOOLS = ("wearside_police", "police"), ("wearside_schools", "referral")
