@@ -9,7 +9,9 @@ sentence or an error's class, never its text, which may quote a record.
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     arguments = build().parse_args(argv)
     wants_json = getattr(arguments, "json", False)
+    _unwind_when_ended()
     try:
         here = settings.load()
         start_log(here.log_format)
@@ -42,6 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         fail(_sentence(error), wants_json)
         return FAILED
+
+
+def _unwind_when_ended() -> None:
+    """Let SIGTERM clean up as Ctrl-C does: a copy that is half made lies on this disk in plain."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _sentence(error: Exception) -> str:

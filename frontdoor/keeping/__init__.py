@@ -8,6 +8,7 @@
     place       where copies lie: a folder, or an object store
     manifest    what a copy holds, and the point up to which
     tools       Postgres' own programs that do the copying
+    leftovers   what a copy that was killed left in plain
 
 A copy is a copy once its manifest is written, which is last. What is in it of children is sealed with the archive's
 key, and the key is not in it.

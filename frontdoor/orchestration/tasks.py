@@ -77,8 +77,10 @@ def send_messages() -> int:
 def sweep_landing_zone() -> dict[str, int]:
     """Do what no bell announced: take, judge, publish, send, for every source and every folder nobody watches."""
     from frontdoor import delivery, settings
+    from frontdoor.keeping import leftovers
 
     here = settings.load()
+    leftovers.clear(here)
     drained = delivery.drain(here)
     if not drained.published and not delivery.has_unbuilt(here):
         raise AirflowSkipException("nothing left lying")
@@ -92,3 +94,13 @@ def tell_monitoring() -> dict[str, int]:
     from frontdoor import monitoring, settings
 
     return monitoring.tell(settings.load())
+
+
+@task(retries=0)
+@without_values
+def keep_small() -> int:
+    """Let go of old logs, and of what Airflow wrote down of old runs."""
+    from frontdoor import settings
+    from frontdoor.platform import housekeeping
+
+    return housekeeping.keep_small(settings.load())

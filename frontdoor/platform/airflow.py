@@ -39,8 +39,8 @@ PARTS: dict[str, tuple[str, ...]] = {
     "triggerer": ("triggerer", "--skip-serve-logs"),
     "api-server": ("api-server", "--host", HOST),
 }
-
-
+# Whose tables `airflow db migrate` makes; the login of the second is for servers.
+WITH_TABLES = ("apache-airflow", "apache-airflow-providers-fab")
 BEATING = ("scheduler", "triggerer", "dag_processor")
 
 
@@ -158,21 +158,16 @@ def migrate(settings: Settings, log: Path) -> bool:
 
 
 def is_migrated(settings: Settings) -> bool:
-    """Whether Airflow's tables are as its last migration in this home left them, by this very version of it."""
-    try:
-        return bool(json.loads(_migrated_file(settings).read_text()) == _state_of_tables(settings))
-    except (OSError, ValueError):
-        return False
+    """Whether Airflow's tables are as their last migration left them, by these very versions of it."""
+    told, is_now = _state_of_tables(settings)
+    return told is not None and told == is_now
 
 
 def note_migrated(settings: Settings) -> None:
-    """Remember how a migration left Airflow's tables."""
-    _migrated_file(settings).parent.mkdir(mode=0o700, exist_ok=True)
-    _migrated_file(settings).write_text(json.dumps(_state_of_tables(settings)))
-
-
-def _migrated_file(settings: Settings) -> Path:
-    return settings.home / "airflow" / "migrated.json"
+    """Remember how a migration left Airflow's tables: beside them, where every host that uses them can read it."""
+    _, is_now = _state_of_tables(settings)
+    with closing(airflow_database.connect(settings)) as opened, opened, opened.cursor() as cursor:
+        cursor.execute("comment on table alembic_version is %s", (is_now,))
 
 
 def health(airflow: Airflow, timeout: float = 5.0) -> dict[str, Any]:
@@ -198,15 +193,23 @@ def is_ready(airflow: Airflow, since: datetime | None = None) -> bool:
     return since is None or min(beats) >= since
 
 
-def _state_of_tables(settings: Settings) -> list[str]:
-    """Airflow's version and its database's revision: when both are as after the last migration, there is none to do."""
+def _state_of_tables(settings: Settings) -> tuple[str | None, str]:
+    """What was noted beside Airflow's tables, and what would be now: the versions here, and the tables' revision."""
     with closing(airflow_database.connect(settings)) as opened, opened.cursor() as cursor:
         cursor.execute("select to_regclass('alembic_version') is not null")
-        row = cursor.fetchone()
-        if row is None or not row[0]:
-            return []
-        cursor.execute("select version_num from alembic_version")
-        return [importlib.metadata.version("apache-airflow"), *(str(found[0]) for found in cursor.fetchall())]
+        if cursor.fetchone() != (True,):
+            return None, ""
+        cursor.execute("select obj_description('alembic_version'::regclass, 'pg_class')")
+        ((told,),) = cursor.fetchall()
+        cursor.execute("select version_num from alembic_version order by version_num")
+        return told, " ".join([*map(_version, WITH_TABLES), *(str(revision) for (revision,) in cursor)])
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "none"
 
 
 def configuration(settings: Settings, port: int, keys: dict[str, str]) -> dict[str, dict[str, str]]:

@@ -28,8 +28,9 @@ def write_line(settings: Settings, sentence: str) -> None:
         stream.write(f"{text}\n".encode())
 
 
-def tidy(folder: Path) -> None:
-    """Halve logs that grew too large and drop those that nobody wrote to for two weeks."""
+def tidy(folder: Path) -> int:
+    """Halve logs that grew too large, drop those that nobody wrote to for two weeks; return how many were dropped."""
+    dropped = 0
     # Ages of files are the machine's time, also where our own time is pinned.
     oldest = time.time() - KEPT_DAYS * 86400  # noqa: TID251
     for path in folder.rglob("*.log"):
@@ -37,12 +38,14 @@ def tidy(folder: Path) -> None:
             found = path.stat()
             if path.parent != folder and found.st_mtime < oldest:
                 path.unlink()
+                dropped += 1
             elif found.st_size > LARGEST_BYTES:
                 _keep_the_end(path)
     for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
         with suppress(OSError):
             if path.stat().st_mtime < oldest:
                 path.rmdir()  # refuses while there is anything in it
+    return dropped
 
 
 def _keep_the_end(path: Path) -> None:

@@ -6,9 +6,12 @@ Mend: the services stand in docker/compose.yaml, each part's start and health in
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 
 import psutil
 
@@ -129,11 +132,57 @@ def test_doctor_is_content(stack: Stack, live: LiveStack) -> None:
     assert not ill
 
 
-def test_backup_is_made_from_within_a_part(stack: Stack, live: LiveStack) -> None:
+def test_backup_is_made_from_within_a_part_and_comes_back_there(stack: Stack, live: LiveStack) -> None:
     made = json.loads(stack.execute("triggerer", "frontdoor", "backup", "--out", "/var/lib/frontdoor/copies", "--json"))
-    published = live.rows("select count(*) from intake.deliveries where status = 'published'")[0][0]
-    assert published > 0
-    assert list((stack.volume("home") / "copies").rglob("*")), made
+    assert made["rows"] > 0 and made["files"] > 0
+    as_administrator = ("postgres", "psql", "--username", "postgres", "--no-psqlrc", "--quiet", "--command")
+    stack.execute(*as_administrator, "create database brought_back owner frontdoor")
+    url = stack.execute("triggerer", "printenv", "FRONTDOOR_DATABASE_URL").replace("/frontdoor?", "/brought_back?")
+    home = (
+        *("env", "FRONTDOOR_HOME=/tmp/brought_back", f"FRONTDOOR_DATABASE_URL={url}"),
+        "FRONTDOOR_ARCHIVE_KEY_FILE=/var/lib/frontdoor/secrets/archive_key",
+        *("FRONTDOOR_LANDING=", "FRONTDOOR_RECEIPTS=/tmp/brought_back/receipts"),
+    )
+    try:
+        said = stack.execute("triggerer", *home, "frontdoor", "restore", "/var/lib/frontdoor/copies", "--json")
+        done = json.loads(said)
+        assert (done["backup_id"], done["damaged_files"]) == (made["backup_id"], [])
+        assert done["brought_files"] == made["files"]
+    finally:
+        stack.execute("triggerer", "rm", "-rf", "/tmp/brought_back")
+        stack.execute(*as_administrator, "drop database if exists brought_back with (force)")
+
+
+def test_tests_of_the_marts_run_in_the_image(stack: Stack, live: LiveStack) -> None:
+    tested: list[tuple[int, list[str]]] = []
+
+    def have_run() -> bool:
+        tested[:] = live.rows("select tests_count, tests_failed from warehouse.builds where tests_at is not null")
+        return bool(tested)
+
+    live.wait_until(have_run, 120, "a build to be tested")
+    assert all(count > 50 and failed == [] for count, failed in tested), tested
+
+
+def test_part_that_hangs_is_seen_to_be_ill_and_well_again_when_it_goes_on(stack: Stack, live: LiveStack) -> None:
+    parts = sorted(set(stack.services()) - {"postgres", "redis"})
+    assert all(map(stack.is_well, parts))
+    stopped = [pid for part in parts for pid in stack.processes(part)]
+    try:
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        ill: set[str] = set()
+
+        def all_are_ill() -> bool:
+            ill.update(part for part in parts if part not in ill and not stack.is_well(part))
+            return ill == set(parts)
+
+        live.wait_until(all_are_ill, 90, f"every part to be seen as ill; of {parts} only {ill}")
+    finally:
+        for pid in stopped:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+    stack.wait_until_well(120)
 
 
 def test_each_service_killed_in_turn_while_fifty_files_land_loses_and_doubles_nothing(

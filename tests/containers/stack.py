@@ -76,16 +76,22 @@ class Stack:
         """The id, on this machine, of a container's first process; 0 when it does not run."""
         return int(podman("inspect", self.container(service), "--format", "{{.State.Pid}}"))
 
+    def processes(self, service: str) -> list[int]:
+        """The ids, on this machine, of all its processes."""
+        listed = podman("top", self.container(service), "hpid").split()[1:]
+        return [int(pid) for pid in listed if pid.isdigit()]  # "?" is one that ended meanwhile
+
     def kill(self, service: str) -> None:
         """kill -9 of the first process, and so of all: as if the machine's memory had run out."""
         os.kill(self.main_process(service), signal.SIGKILL)
 
     def is_well(self, service: str) -> bool:
         """What the service's own health check says now. Nobody asks it by itself where there is no systemd."""
-        ended = subprocess.run(
-            ["podman", "healthcheck", "run", self.container(service)], capture_output=True, timeout=60, check=False
-        )
-        return ended.returncode == 0
+        asking = ["podman", "healthcheck", "run", self.container(service)]
+        try:
+            return subprocess.run(asking, capture_output=True, timeout=60, check=False).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
 
     def wait_until_well(self, seconds: float) -> None:
         """Return when all services are; raises `TimeoutError` with the names of those that are not."""
@@ -114,8 +120,7 @@ class Stack:
         """What all processes of all containers hold, shared pages counted once."""
         total = 0
         for service in self.services():
-            listed = podman("top", self.container(service), "hpid").split()[1:]
-            for pid in listed:
+            for pid in self.processes(service):
                 try:
                     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
                 except OSError:
