@@ -24,6 +24,8 @@ LOOK_EVERY_SECONDS = 0.2
 # A file still lying there long after its bell was rung is rung for again: the event may have been lost.
 RING_AGAIN_SECONDS = 20.0
 TEMPORARY_SUFFIXES = (".part", ".tmp")
+# What stands in the root of a disk that is mounted here, and only root may list.
+OF_THE_DISK = "lost+found"
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,9 @@ def landed(landing: Path, *, must_list: bool = False) -> Iterator[tuple[str, os.
     it raises `OSError`.
     """
     for agency in _folders(landing, must_list):
-        for source in _folders(agency.path, must_list):
-            for entry in _visible(source.path, must_list):
+        ours = must_list and agency.name != OF_THE_DISK
+        for source in _folders(agency.path, ours):
+            for entry in _visible(source.path, ours):
                 if not entry.name.endswith(TEMPORARY_SUFFIXES):
                     yield source.name, entry
 

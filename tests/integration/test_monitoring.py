@@ -166,15 +166,18 @@ def test_folder_that_cannot_be_listed_is_no_empty_one(
     settings = load({**as_environment(done.settings), "FRONTDOOR_LANDING": str(tmp_path)})
     land(settings, "wearside_schools", "referral", b"x", "waits.csv")
     land(settings, *POLICE, b"x", "Zorvika.csv")
-    scandir = os.scandir
+    (tmp_path / "lost+found").mkdir()  # where a disk is mounted; it holds nothing that was sent
+    scandir, shut = os.scandir, ["lost+found"]
 
     def closed(path: Any) -> Any:
-        if str(path).endswith("wearside_police/police"):
+        if str(path).endswith(tuple(shut)):
             raise PermissionError(13, "Permission denied", str(path))
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", closed)
     with closing(done.connect()) as connection:
+        assert _parsed(prometheus.text(figures.measure(connection, settings)))["frontdoor_landing_files"] == 2
+        shut.append("wearside_police/police")
         found = _parsed(prometheus.text(figures.measure(connection, settings)))
     assert "frontdoor_landing_files" not in found and "frontdoor_landing_oldest_seconds" not in found
     assert found["frontdoor_figures_failed"] == 2
