@@ -25,8 +25,6 @@ from tests import releases
 from tests.conftest import make_settings
 from tests.servers import SharedServer
 
-pytestmark = pytest.mark.on_both_servers
-
 TODAY = Path(__file__).resolve().parents[2]
 LAST = releases.versions()[-1]
 NAME = "frontdoor_upgraded"
