@@ -168,6 +168,9 @@ def _archive(connection: Connection, settings: Settings) -> Check:
             return Check("archive", False, f"{each} can be read by others: chmod 0600.")
     try:
         archive.probe(settings)
+        if gone := _not_in_the_archive(connection, settings):
+            sentence = f"{gone} archived files are not in the archive; what was read of them is in the database"
+            return Check("archive", False, f"{sentence}. Bring back a copy of the archive, or ask the senders.")
         for _, name in sealed.values():
             with archive.opened(settings, name):
                 pass
@@ -190,6 +193,16 @@ def _archive(connection: Connection, settings: Settings) -> Check:
         )
         return Check("archive", False, sentence)
     return Check("archive", True, "What is archived is encrypted, and its keys are here.")
+
+
+def _not_in_the_archive(connection: Connection, settings: Settings) -> int:
+    from frontdoor.intake import archive
+
+    with connection.cursor() as cursor:
+        cursor.execute("select distinct stored_name from intake.files where stored_name is not null")
+        named = {name for (name,) in cursor}
+    there = set(archive.each(settings))
+    return len(named - there) if there else 0  # an empty archive is not mounted, which is said when one is opened
 
 
 def _erasure(connection: Connection, settings: Settings) -> Check:

@@ -4,7 +4,7 @@ In an empty database that is everything: raw, core and the marts come out as the
 `expectations/`. After a restore it is what came since the copy was made. Each file is written down, judged and
 published at the time at which it came (the clock is turned back for it), under its old numbers; files that came within
 seconds are judged together, as they were. What judges is today's contract, under each agency's agreement of that day.
-Letters that are written meanwhile are held, for they went out before.
+Letters that are written about it are held, for they went out before.
 
 Who was erased stays so, or is erased anew (`erasing`); what was counted of records that are gone, erased or past their
 time, is counted still (`counted`, `past`). Of a list that is taken whole (visits) and is past its time, it is not known
@@ -42,7 +42,10 @@ TABLES = (("intake.files", "file_id"), ("intake.deliveries", "delivery_id"))
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What was taken in again; files whose bytes the archive let go of; files, notes, requests that do not open."""
+    """What was taken in again; files whose bytes the archive let go of; files, notes, requests that do not open.
+
+    held: letters that were written meanwhile, and are held.
+    """
 
     files: int = 0
     published: int = 0
@@ -62,7 +65,8 @@ def rebuild(settings: Settings, *, with_marts: bool = True) -> Rebuilt:
         house = prepare_if_changed(connection, settings)
         found = _unknown(connection, settings)
         with ExitStack() as locked, connection.cursor() as cursor:
-            held.hold_what_is_written(cursor)
+            were_held = _count_held(connection)
+            mark = held.hold_what_is_written(cursor)
             connection.commit()
             # Another process would publish, and mail, what is written down here.
             for agency, feed in sorted({(agreed.agency, agreed.feed) for agreed in house.agency_feeds}):
@@ -73,13 +77,19 @@ def rebuild(settings: Settings, *, with_marts: bool = True) -> Rebuilt:
                 done = _take_in(connection, settings, house, some, done)
             if found.files:
                 listening.listen(connection, house)  # what has been due since, too
-        held_count = sum(count for _, _, count in held.listed(connection)) if found.files else 0
+            # What others took in meanwhile was judged in our lanes, and nobody has had a letter about it.
+            held.let_go_of_what_came(connection, mark)
+        held_count = _count_held(connection) - were_held
         counted.bring_back(connection, settings)
     if with_marts and found.files:
         warehouse.build(settings, even_if_nothing=True)
     erasing.apply_tombstones(settings)
     closed = done.closed + len(erasing.standing(settings).closed)
     return Rebuilt(done.files, done.published, done.let_go, closed, held_count, done.first_at, done.last_at)
+
+
+def _count_held(connection: Connection) -> int:
+    return sum(count for _, _, count in held.listed(connection))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ not (files that came after it) is taken in last, and who was erased since is era
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
@@ -23,11 +22,13 @@ from frontdoor import database
 from frontdoor.intake import archive_keys, papers, sealing, volumes
 from frontdoor.keeping import place as places
 from frontdoor.keeping import tools
+from frontdoor.keeping.copies import measured
 from frontdoor.keeping.manifest import Manifest, Part
 from frontdoor.keeping.place import Place
 from frontdoor.keeping.pour import pour
 from frontdoor.keeping.rebuild import Rebuilt, rebuild
 from frontdoor.keeping.release import migrations
+from frontdoor.keeping.spoken import ARCHIVE, Spoken, spoken
 from frontdoor.keeping.tools import KeepingError
 from frontdoor.prepare import prepare_to_run
 from frontdoor.settings import Settings
@@ -56,7 +57,7 @@ class Restored:
 def restore(settings: Settings, where: str, backup_id: str | None = None) -> Restored:
     """Restore the newest copy in that place, or that one. Raises `KeepingError` when it is refused or fails."""
     place = places.at(settings, where)
-    manifest = place.manifest_of(backup_id or place.newest())
+    manifest = place.chosen(backup_id)
     keys = archive_keys.opening(settings)
     with closing(database.connect(settings, application_name="frontdoor restore")) as connection:
         programs = _refuse_what_cannot_be(connection, settings, manifest, keys)
@@ -70,7 +71,8 @@ def restore(settings: Settings, where: str, backup_id: str | None = None) -> Res
                 raise KeepingError("another restore into this database is going on")
             scratch = settings.home / "run" / SCRATCH
             try:
-                _unseal(place, manifest, keys, scratch / "dump")
+                with spoken("HOME/run", "written"):
+                    _unseal(place, manifest, keys, scratch / "dump")
                 files, damaged = _bring_files(settings, place, manifest)
                 pour(connection, settings, programs, manifest, scratch / "dump")
             finally:
@@ -132,7 +134,7 @@ def _unseal(place: Place, manifest: Manifest, keys: dict[str, sealing.Key], scra
         except FileNotFoundError:
             raise KeepingError(f"the backup is damaged: {part.kept_as} is not there") from None
         try:
-            if _measured(file) != (part.sha256, part.size_bytes):
+            if measured(file) != (part.sha256, part.size_bytes):
                 raise KeepingError(f"the backup is damaged: {part.kept_as} is not what was put there")
             target = os.open(scratch / Path(part.name).name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(target, "wb") as written, closing(sealing.Sealed(file, keys).open()) as content:
@@ -143,17 +145,9 @@ def _unseal(place: Place, manifest: Manifest, keys: dict[str, sealing.Key], scra
             os.close(file)
 
 
-def _measured(file: int) -> tuple[str, int]:
-    digest, size = hashlib.sha256(), 0
-    for block in places.blocks_of(file):
-        digest.update(block)
-        size += len(block)
-    return digest.hexdigest(), size
-
-
 def _bring_files(settings: Settings, place: Place, manifest: Manifest) -> tuple[int, list[str]]:
     """Put into the archive what it does not hold; return how many, and the names of those that are damaged here."""
-    volume = volumes.of_archive(settings)
+    volume = Spoken(volumes.of_archive(settings), ARCHIVE)
     there, brought, damaged = set(volume.names()), 0, []
     named = {each.name for each in manifest.files}
     for each in (*manifest.files, *(each for each in _since(place, manifest) if each.name not in named)):
@@ -187,7 +181,7 @@ def _bring(volume: volumes.Volume, place: Place, each: Part) -> bool:
     except FileNotFoundError:
         return False
     try:
-        if _measured(file) != (each.sha256, each.size_bytes):
+        if measured(file) != (each.sha256, each.size_bytes):
             return False
         places.put(volume, each.name, places.blocks_of(file))
     finally:
