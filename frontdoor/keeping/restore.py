@@ -166,8 +166,12 @@ def _since(place: Place, manifest: Manifest) -> list[Part]:
     found: dict[str, Part] = {}
     for backup_id in place.backups():
         if backup_id > manifest.backup_id:
-            papers_of = (each for each in place.manifest_of(backup_id).files if _is_paper(each))
-            found.update({each.name: each for each in papers_of})
+            try:
+                files = place.manifest_of(backup_id).files
+            except KeepingError as damaged:
+                log.error("what a newer backup holds of erasures cannot be read: %s", damaged)
+                continue
+            found.update({each.name: each for each in files if _is_paper(each)})
     return list(found.values())
 
 
