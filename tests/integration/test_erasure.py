@@ -29,8 +29,6 @@ from frontdoor.simulator.sample import sample_records
 from tests.conftest import Database
 
 POLICE, FEED = "wearside_police", "police"
-pytestmark = pytest.mark.on_both_servers
-
 HOUSE = load_house()
 CHILD = {
     "forename": "Zorvika", "surname": "Quelmarsh", "dob": "2014-05-06", "nhs_number": "9998800017",
