@@ -208,12 +208,22 @@ def _not_in_the_archive(connection: Connection, settings: Settings) -> int:
 def _erasure(connection: Connection, settings: Settings) -> Check:
     from frontdoor.delivery import erasing
 
-    waiting = erasing.unfinished(connection, settings)
+    stands = erasing.standing(settings)
+    if stands.closed:
+        sentence = f"{len(stands.closed)} requests to erase do not open, so who was erased may be here again"
+        return Check("erasure", False, f"{sentence}: bring back the archive's key, then frontdoor erase resume.")
+    waiting = erasing.unfinished(connection, stands)
     if waiting:
         return Check(
             "erasure", False, f"{len(waiting)} erasures were asked and are not done here: frontdoor erase resume."
         )
-    erasing.look_for_returned(connection, settings)
+    if stands.in_one_place:
+        sentence = f"{len(stands.in_one_place)} requests to erase stand in one place of two (home, archive)"
+        return Check("erasure", False, f"{sentence}: frontdoor erase resume.")
+    try:
+        erasing.look_for_returned(connection, settings)
+    except erasing.KeyLost as lost:
+        return Check("erasure", False, f"Nobody would notice a child who was erased and is sent again: {lost}.")
     came = _one(
         connection,
         "select count(distinct (delivery_id, record_no)) from intake.erased_came_again where noted_by_role is null",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -73,6 +73,13 @@ def make(path: Path) -> None:
     """Write a file with one new key, unless another process was quicker."""
     with suppress(FileExistsError):
         _write(path, f"{secrets.token_hex(SECRET_BYTES)}\n", os.link)
+
+
+def bring(path: Path, keys: Sequence[Key]) -> None:
+    """Put keys into a file, before those that are there, so that the last one stays the last."""
+    here = read(path)
+    if missing := [key for key in keys if key not in here]:
+        _write(path, "".join(f"{key.secret.hex()}\n" for key in (*missing, *here)), os.replace)
 
 
 def _write(path: Path, text: str, into_place: Callable[[Path, Path], object]) -> None:

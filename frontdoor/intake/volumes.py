@@ -258,6 +258,16 @@ def _give_up_sooner(system: Any) -> None:
         policy.total_retries, policy.initial_backoff, policy.increment_base = 2, 1, 2
 
 
+def must_be_there(url: str, system: Any, root: str) -> None:
+    """Raise `VolumeAway` for a place that was listed as empty and does not exist, as after a slip in its address.
+
+    Azure's library makes no difference between the two; S3's raises by itself, and may be allowed to list alone.
+    """
+    container = root.partition("/")[0]
+    if PACKAGES[url.split("://", 1)[0]] == "adlfs" and not system.exists(container):
+        raise VolumeAway(f"there is no container {container}")
+
+
 @contextmanager
 def answering() -> Iterator[None]:
     """Turn whatever a store's own library raises into an error that says: later, perhaps."""

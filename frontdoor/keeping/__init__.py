@@ -7,6 +7,7 @@
     copies      what lies in a place, and whether it is still what was put there
 
     place       where copies lie: a folder, or an object store
+    pour        its dump into the database, in one transaction
     ours        whether copies may be written into a place, and things cleared there
     spoken      failures of place and archive, in words
     manifest    what a copy holds, and the point up to which

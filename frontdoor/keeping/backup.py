@@ -27,7 +27,8 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import clock, database
-from frontdoor.intake import archive_keys, bucket, journal, sealing, volumes, watch
+from frontdoor.delivery import erasing
+from frontdoor.intake import archive_keys, bucket, journal, papers, sealing, volumes, watch
 from frontdoor.keeping import ours, tools
 from frontdoor.keeping import place as places
 from frontdoor.keeping.manifest import Manifest, Part, write
@@ -80,6 +81,7 @@ def backup(settings: Settings, where: str, *, keep: int | None = None) -> Made:
             raise KeepingError("another backup of this database is being made")
         place = ours.claim(settings, where)
         journal.complete(connection, settings)
+        erasing.complete(connection, settings)
         try:
             made = _made(connection, settings, place)
         except BaseException:
@@ -155,7 +157,10 @@ def _told(cursor: Cursor, settings: Settings) -> dict[str, Any]:
     cursor.execute("select distinct stored_name from intake.files where stored_name is not null")
     stored = {name for (name,) in cursor}
     cursor.execute("select taken_token from intake.files where stored_name is not null")
-    told["stored"] = sorted(stored | {journal.name_of(token) for (token,) in cursor})
+    stored |= {journal.name_of(token) for (token,) in cursor}
+    # Listed after the snapshot: a request is there before what it asks for is gone.
+    stored |= {name for name in volumes.of_archive(settings).names() if papers.is_one(name, *papers.BY_THEMSELVES)}
+    told["stored"] = sorted(stored)
     cursor.execute("select distinct key_id from intake.files where key_id is not null")
     told["key_ids"] = [key_id for (key_id,) in cursor]
     told["landing"] = sum(1 for _ in watch.landed(settings.landing)) + _in_store(settings)
@@ -287,4 +292,4 @@ def _were_renamed(connection: Connection, gone: list[str]) -> bool:
     with connection, connection.cursor() as cursor:
         cursor.execute("select stored_name from intake.files where stored_name = any(%s)", (gone,))
         still = {name for (name,) in cursor}
-    return any(name not in still for name in gone if not journal.is_note(name))
+    return any(name not in still for name in gone if not papers.is_one(name))

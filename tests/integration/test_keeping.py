@@ -1,6 +1,6 @@
 """A copy of database and archive comes back into an empty server, wholly or not at all, and says up to which point.
 
-Mend: frontdoor/keeping/backup.py, frontdoor/keeping/restore.py.
+Mend: frontdoor/keeping/backup.py, frontdoor/keeping/restore.py, frontdoor/keeping/pour.py.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from frontdoor.database import advisory_lock
 from frontdoor.intake import archive, archive_keys, journal
 from frontdoor.keeping import held, leftovers, manifest, place, tools
 from frontdoor.keeping.backup import backup
-from frontdoor.keeping.restore import GAP, restore
+from frontdoor.keeping.pour import GAP
+from frontdoor.keeping.restore import restore
 from frontdoor.keeping.tools import KeepingError
 from frontdoor.settings import as_environment, inherited_environment
 from frontdoor.simulator.sample import sample_records
