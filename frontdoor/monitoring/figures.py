@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 
 from frontdoor import clock, database
+from frontdoor.intake.lying import lying
 from frontdoor.intake.watch import landed
 
 if TYPE_CHECKING:
@@ -290,12 +291,12 @@ def _of_folder(name: str, settings: Settings) -> Callable[[], list[Sample]]:
 
 
 def _landing_files(settings: Settings) -> Iterator[tuple[tuple[tuple[str, str], ...], float]]:
-    yield (), sum(1 for _ in landed(settings.landing))
+    yield (), sum(1 for _ in landed(settings.landing)) + len(lying(settings))
 
 
 def _landing_oldest(settings: Settings) -> Iterator[tuple[tuple[tuple[str, str], ...], float]]:
     # Since it was renamed in or last written: a sender's own time stamp may be years old.
-    since = []
+    since = [each.since for each in lying(settings)]
     for _, entry in landed(settings.landing):
         try:
             since.append(entry.stat(follow_symlinks=False).st_ctime)
