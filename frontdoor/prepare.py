@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import shutil
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -103,14 +103,16 @@ def _last_whole(settings: Settings, error: Exception) -> Path:
 def _keep(settings: Settings) -> None:
     """Keep a copy of the declarations that were just prepared for."""
     kept = settings.home / LAST_WHOLE
-    fresh = kept.with_name(f".{LAST_WHOLE}-{os.getpid()}")
-    shutil.rmtree(fresh, ignore_errors=True)
-    shutil.copytree(expectations_folder(), fresh)
-    shutil.rmtree(kept, ignore_errors=True)
-    # Two that prepare at once keep the same thing; the second to rename finds it there.
-    with suppress(OSError):
-        fresh.rename(kept)
-    shutil.rmtree(fresh, ignore_errors=True)
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Not by our process id: containers that share a home all begin with process 1.
+    with tempfile.TemporaryDirectory(prefix=f".{LAST_WHOLE}-", dir=settings.home) as folder:
+        fresh, before = Path(folder) / "fresh", Path(folder) / "before"
+        shutil.copytree(expectations_folder(), fresh)
+        with suppress(FileNotFoundError):
+            kept.rename(before)
+        # Two that prepare at once keep the same thing; the second to rename finds it there.
+        with suppress(OSError):
+            fresh.rename(kept)
 
 
 def _has_marts(connection: Connection) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from frontdoor import clock, database
+from frontdoor.files import write_whole
 from frontdoor.monitoring import steps
 
 if TYPE_CHECKING:
@@ -115,10 +116,7 @@ def _models(settings: Settings) -> tuple[list[Model], str]:
         if manifest is None:
             return [], fingerprint
         known = {"made_of": fingerprint, "models": [list(each) for each in _of_manifest(manifest)]}
-        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = kept.with_suffix(".fresh")
-        fresh.write_text(json.dumps(known), encoding="utf-8")
-        fresh.replace(kept)
+        write_whole(kept, json.dumps(known))
     return [Model(name, relation, tuple(made_from)) for name, relation, made_from in known["models"]], fingerprint
 
 
