@@ -1,7 +1,7 @@
-"""What a receiver of lineage did not take, in HOME/run: tried again more and more rarely, so that it holds nothing up.
+"""What a receiver of lineage did not take, in HOME/run: what is refused or not answered must hold nothing else up.
 
-By subject (a move, a build, the project): how often it was tried in vain, when it is tried again, and which of its
-events were taken. Who loses the file tells some events again, and tries others sooner.
+By subject (a move, a build, the project): how often it was refused, when it is tried again, how often nobody answered,
+and which of its events were taken. Who loses the file tells some events again, and tries others sooner.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from frontdoor.files import write_whole
 
 log = logging.getLogger(__name__)
 
-# At once in the next two runs, then after 2, 4, 8 ... minutes.
+# Refused: at once in the next two runs, then after 2, 4, 8 ... minutes.
 AT_ONCE = 2
 RAREST = timedelta(hours=1)
 # That is about a week, after which nothing is told any more.
 MOST_TRIES = 170
+# Not answered so often: it may be this one to which there is no answer, and the others go first.
+MOST_SILENCES = 5
 
 Key = tuple[str, int, str, datetime]
 
@@ -41,6 +43,14 @@ class Left:
         now = clock.now()
         return {name for name, each in self._known.items() if datetime.fromisoformat(each["again_at"]) > now}
 
+    def goes_last(self) -> set[str]:
+        """Return the subjects that are tried when all others were."""
+        return {name for name in self._known if self.silences(name)}
+
+    def silences(self, name: str) -> int:
+        """Tell how often there was no answer to a subject, beyond what may be the receiver's fault."""
+        return max(0, int(self._known.get(name, {}).get("silences", 0)) - MOST_SILENCES)
+
     def was_taken(self, name: str, number: int) -> bool:
         """Tell whether the receiver has this event of a subject."""
         return number in self._known.get(name, {}).get("taken", [])
@@ -49,13 +59,17 @@ class Left:
         """Keep in mind that it has."""
         self._of(name)["taken"].append(number)
 
-    def tried_in_vain(self, name: str) -> bool:
+    def refused(self, name: str) -> bool:
         """Try a subject later; False when it was tried often enough."""
         each = self._of(name)
         each["tries"] += 1
         wait = timedelta(minutes=2 ** min(each["tries"] - AT_ONCE, 10)) if each["tries"] > AT_ONCE else timedelta()
         each["again_at"] = (clock.now() + min(wait, RAREST)).isoformat()
         return bool(each["tries"] < MOST_TRIES)
+
+    def not_answered(self, name: str) -> None:
+        """Count a silence."""
+        self._of(name)["silences"] += 1
 
     def forget(self, name: str) -> None:
         """Forget a subject: all of it was taken, or it was given up."""
@@ -71,7 +85,9 @@ class Left:
             log.warning("which events of lineage were refused could not be kept: %s", type(error).__name__)
 
     def _of(self, name: str) -> dict[str, Any]:
-        return self._known.setdefault(name, {"tries": 0, "again_at": clock.now().isoformat(), "taken": []})
+        return self._known.setdefault(
+            name, {"tries": 0, "silences": 0, "again_at": clock.now().isoformat(), "taken": []}
+        )
 
 
 def name_of(key: Key) -> str:

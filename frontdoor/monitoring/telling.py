@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 PATIENCE = 3.0
 IN_ALL = 30.0
 AT_A_TIME = 100
-# So many events in a row that were not answered: then it is the receiver, and not the events.
+# So many events in a row that it could not take: then it is the receiver, and not the events. To wait for an answer
+# once is enough.
 AWAY = 3
 ENDPOINT = "api/v1/lineage"
 # Answers that speak of us or of the moment and not of the event: who we are, the address, too much at once.
@@ -40,6 +41,10 @@ NOT_OF_THE_EVENT = (401, 403, 404, 405, 407, 408, 425, 429)
 
 class Refused(RuntimeError):
     """The receiver does not want this event; it may want the next."""
+
+
+class Failed(RuntimeError):
+    """The receiver answered that it could not take this event."""
 
 
 class Receiver(Protocol):
@@ -54,6 +59,23 @@ class _Subject:
     key: Key
     events: list[Any]
 
+    @property
+    def name(self) -> str:
+        return name_of(self.key)
+
+
+@dataclass
+class _Run:
+    until: float
+    count: int = 0
+    refused: int = 0
+    # In a row.
+    silences: int = 0
+    said: Exception | None = None
+
+    def is_over(self) -> bool:
+        return self.silences >= AWAY or clock.monotonic() >= self.until
+
 
 def tell(connection: Connection, settings: Settings, target: str) -> int:
     """Tell what was not told yet, the oldest first, for at most `IN_ALL` seconds; return how many events were taken.
@@ -64,52 +86,56 @@ def tell(connection: Connection, settings: Settings, target: str) -> int:
     with database.advisory_lock(connection, "monitoring", "lineage", wait=False) as is_ours:
         if not is_ours:
             return 0
-        left = Left(settings.home / "run" / "lineage_left.json")
+        left, run = Left(settings.home / "run" / "lineage_left.json"), _Run(clock.monotonic() + IN_ALL)
         try:
-            return _tell(connection, settings, _receiver(target), left)
+            receiver = _receiver(target)
+            for subject in _subjects(connection, settings, left):
+                if _is_settled(receiver, subject, left, run):
+                    steps.remember(connection, [subject.key])
+                    left.forget(subject.name)
+                if run.is_over():
+                    break
         finally:
             left.write(steps.REMEMBERED)
+        if run.refused:
+            log.warning("%s events of lineage were refused and are left, %s were told", run.refused, run.count)
+        if run.said is not None:
+            log.warning("the receiver of lineage does not answer, the rest waits: %s", database.safe_error(run.said))
+        return run.count
 
 
-def _tell(connection: Connection, settings: Settings, receiver: Receiver, left: Left) -> int:
-    until, passed = clock.monotonic() + IN_ALL, left.rests()
-    count = refused = silent = 0
-    said: Exception | None = None
-    while silent < AWAY and (subjects := _next(connection, settings, passed)):
+def _is_settled(receiver: Receiver, subject: _Subject, left: Left, run: _Run) -> bool:
+    """Tell the events of a subject that the receiver has not got; return whether none is to be told again."""
+    is_refused = is_missing = False
+    for number, event in enumerate(subject.events):
+        if left.was_taken(subject.name, number):
+            continue
+        if run.is_over():
+            return False
+        try:
+            receiver.take(event)
+        except Refused:
+            is_refused, run.refused, run.silences = True, run.refused + 1, 0
+        except Exception as error:
+            is_missing = True
+            left.not_answered(subject.name)
+            run.said, run.silences = error, run.silences + (1 if isinstance(error, Failed) else AWAY)
+        else:
+            left.took(subject.name, number)
+            run.count, run.silences = run.count + 1, 0
+    return not is_missing and (not is_refused or not left.refused(subject.name))
+
+
+def _subjects(connection: Connection, settings: Settings, left: Left) -> Iterator[_Subject]:
+    """Yield what was not told and does not rest, the oldest first; that to which nobody answered before, at the end."""
+    resting, last = left.rests(), left.goes_last()
+    passed = resting | last
+    while subjects := _next(connection, settings, passed):
         for subject in subjects:
-            name, missing = name_of(subject.key), 0
-            passed.add(name)
-            for number, event in enumerate(subject.events):
-                if left.was_taken(name, number):
-                    continue
-                if clock.monotonic() >= until:
-                    _say(count, refused, said)
-                    return count
-                try:
-                    receiver.take(event)
-                except Refused:
-                    missing, refused, silent = missing + 1, refused + 1, 0
-                except Exception as error:
-                    missing, silent, said = missing + 1, silent + 1, error
-                    if silent == AWAY:
-                        break
-                else:
-                    count, silent = count + 1, 0
-                    left.took(name, number)
-            if not missing or not left.tried_in_vain(name):
-                steps.remember(connection, [subject.key])
-                left.forget(name)
-            if silent == AWAY:
-                break
-    _say(count, refused, said)
-    return count
-
-
-def _say(count: int, refused: int, said: Exception | None) -> None:
-    if refused:
-        log.warning("%s events of lineage were refused and are left, %s were told", refused, count)
-    if said is not None:
-        log.warning("the receiver of lineage does not answer, what is left waits: %s", database.safe_error(said))
+            passed.add(subject.name)
+            yield subject
+    subjects = _next(connection, settings, passed - last | resting)
+    yield from sorted(subjects, key=lambda each: left.silences(each.name))
 
 
 def _next(connection: Connection, settings: Settings, passed: set[str]) -> list[_Subject]:
@@ -123,7 +149,7 @@ def _next(connection: Connection, settings: Settings, passed: set[str]) -> list[
     if builds:
         models, fingerprint = _models(settings)
         project = _of_project(models, fingerprint, server)
-        if models and name_of(project.key) not in passed and not steps.is_told(connection, fingerprint):
+        if models and project.name not in passed and not steps.is_told(connection, fingerprint):
             subjects.append(project)
         subjects += [_Subject(built.key, [lineage.of_build(built, models, server)]) for built in builds[:AT_A_TIME]]
     return subjects
@@ -167,7 +193,7 @@ class _Endpoint:
             status = error.response.status_code if error.response is not None else 0
             if 400 <= status < 500 and status not in NOT_OF_THE_EVENT:
                 raise Refused from None
-            raise
+            raise Failed(f"it answers {status}") from None
 
 
 def _receiver(target: str) -> Receiver:

@@ -186,7 +186,7 @@ def test_events_at_the_head_that_the_receiver_always_fails_on_block_for_minutes_
         return 500 if event["run"]["runId"] in heads else 200
 
     receiver.answer = answer
-    for _ in range(8):
+    for _ in range(10):
         tell(place, receiver)
         later(monkeypatch, minutes=1)
     # The two events of loading each of the five.
