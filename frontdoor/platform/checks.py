@@ -5,6 +5,7 @@ and none lets the text of a database's error out.
 """
 
 import importlib.metadata
+import os
 import re
 import socket
 import stat
@@ -72,9 +73,15 @@ def _folders(settings: Settings) -> Iterator[Check]:
         folders["archive"] = settings.archive
     if settings.smtp_url is None:
         folders["mail"] = settings.mail_dir
-    closed = [f"{name} ({folder})" for name, folder in folders.items() if not _is_writable(folder)]
-    if closed:
-        yield Check("folders", False, f"Not there, or not writable: {', '.join(closed)}. `frontdoor up` makes them.")
+    ill = {f"{name} ({folder})": folder.is_dir() for name, folder in folders.items() if not _is_writable(folder)}
+    if ill:
+        missing = ", ".join(name for name, is_there in ill.items() if not is_there)
+        closed = ", ".join(name for name, is_there in ill.items() if is_there)
+        who = f"user {os.geteuid()}, as whom this runs"
+        makes = f"make them for {who}" if settings.airflow_api_url else "`frontdoor up` makes them"
+        said = [f"Not there: {missing}; {makes}."] if missing else []
+        said += [f"May not be written by {who}: {closed}; chown or chmod them."] if closed else []
+        yield Check("folders", False, " ".join(said))
     else:
         yield Check("folders", True, f"{', '.join(folders)}: all can be written.")
 

@@ -235,3 +235,17 @@ def test_folder_that_may_not_be_listed_is_said(place: Place) -> None:
     finally:
         os.chown(closed, 0, 0)
         (place.settings.landing / "lost+found").rmdir()
+
+
+def test_landing_zone_that_may_not_be_written_is_said_by_its_role(place: Place) -> None:
+    landing = place.settings.landing
+    landing.chmod(0o755)
+    os.chown(landing, SENDER, SENDER)
+    try:
+        with as_the_platform(place):
+            (check,) = [each for each in doctor.examine(place.settings) if each.id == "folders"]
+        said = f"May not be written by user {PLATFORM}, as whom this runs: landing ({landing}); chown or chmod"
+        assert said in check.sentence and not check.ok
+        assert "landing" not in check.sentence.split("May not")[0]
+    finally:
+        os.chown(landing, 0, 0)
