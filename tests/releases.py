@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 from pathlib import Path
 
@@ -33,9 +34,12 @@ def migrations(version: str) -> dict[str, str]:
         return found
 
 
-def of_project(version: str) -> str:
-    """The text of the release's pyproject.toml."""
+def of_code(version: str) -> str:
+    """The version that a release gives itself: in the package; until 0.1 in pyproject.toml."""
     with tarfile.open(ARCHIVES / f"{version}.tar.xz") as archive:
-        file = archive.extractfile("pyproject.toml")
-        assert file is not None
-        return file.read().decode()
+        for name, pattern in (("frontdoor/__init__.py", "__version__"), ("pyproject.toml", "version")):
+            file = archive.extractfile(name)
+            assert file is not None
+            if found := re.search(rf'^{pattern} = "(.+)"$', file.read().decode(), re.MULTILINE):
+                return found[1]
+    raise LookupError(version)

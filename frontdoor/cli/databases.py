@@ -26,6 +26,8 @@ def add(commands: Any) -> None:
     how.add_argument("--print-sql", action="store_true", help="change nothing: the same for psql")
     create.add_argument("--admin-password-file", type=Path, metavar="FILE", help="default: the passfile of URL or psql")
     create.add_argument("--only", choices=("frontdoor", "airflow"), help="where the two lie on different servers")
+    create.add_argument("--same-server", action="store_true", help="the settings' server, by another name")
+    create.add_argument("--if-here", action="store_true", help="make only what the settings name of this server")
     create.add_argument("--wait", type=float, default=0.0, metavar="S", help="for what is still being made")
     create.add_argument("--new-passwords", action="store_true", help="where the passfiles of existing roles are lost")
     add_json(create)
@@ -49,12 +51,21 @@ def run_create(arguments: argparse.Namespace, settings: Settings) -> int:
         sql = server_plan.script(settings, arguments.only)
         emit({"sql": sql}) if arguments.json else say(sql.rstrip())
         return 0
+    url, only = _without_password(arguments.admin_url), arguments.only
+    if arguments.if_here:
+        set_here = [name for name, url_of in asked.items() if url_of and only in (None, name)]
+        to_make = [name for name in set_here if not administration.names_another_server(settings, url, name)]
+        if not to_make:
+            emit({"done": []}) if arguments.json else say("Nothing is made here: the settings name another server.")
+            return 0
+        only = only or (to_make[0] if len(to_make) < len(set_here) else None)
     done = administration.create(
         settings,
-        _without_password(arguments.admin_url),
+        url,
         admin_password=_password(arguments.admin_password_file, arguments.wait),
-        only=arguments.only,
+        only=only,
         new_passwords=arguments.new_passwords,
+        same_server=arguments.same_server,
         wait_seconds=arguments.wait,
         say=note,
     )

@@ -15,7 +15,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from frontdoor import clock
 from frontdoor.cli.output import UsageMistake, emit, note, progress, say
 from frontdoor.cli.shared import add_json, agency_and_source, describe_file
+from frontdoor.intake.volumes import why
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
 LOOK_EVERY_SECONDS = 0.1
 # Names that the landing zone leaves alone, because they say that the file is not whole.
 UNFINISHED = (".part", ".tmp")
+
+
+class LandingClosed(RuntimeError):
+    """The landing zone cannot be written; the sentence says why, and names no file."""
+
+    is_safe_to_show = True
 
 
 @dataclass(frozen=True)
@@ -103,10 +110,11 @@ def put(settings: Settings, file: Path, agency: str, source: str, *, ledger_mark
     if settings.landing_url is not None:
         return _put_into_store(settings, file, agency, source, ledger_mark, name or file.name)
     folder = settings.landing / agency / source
-    folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{uuid.uuid4().hex}.part"
     digest = hashlib.sha256()
+    _refuse_what_cannot_be_read(file)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with file.open("rb") as bytes_in, temporary.open("xb") as bytes_out:
             shutil.copyfileobj(bytes_in, _Counted(bytes_out, digest), 2**20)
             bytes_out.flush()
@@ -119,13 +127,21 @@ def put(settings: Settings, file: Path, agency: str, source: str, *, ledger_mark
             name = _free_name(folder, name or file.name)
             os.rename(temporary, folder / name)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        if not file.is_file():
-            raise UsageMistake("FILE is not there, or is not a file") from None
-        raise RuntimeError(f"the landing zone cannot be written: errno {error.errno}") from None
+        with suppress(OSError):
+            temporary.unlink()
+        raise LandingClosed(f"the landing zone cannot be written: {why(error)}") from None
     # The ledger holds a name that is no text as a database can.
     as_text = os.fsencode(name).decode("utf-8", "replace")
     return Landed(agency, source, as_text, clock.now(), digest.hexdigest(), size, ledger_mark)
+
+
+def _refuse_what_cannot_be_read(file: Path) -> None:
+    if not file.is_file():
+        raise UsageMistake("FILE is not there, or is not a file")
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        raise UsageMistake(f"FILE cannot be read: {why(error)}") from None
 
 
 def _put_into_store(
@@ -133,15 +149,14 @@ def _put_into_store(
 ) -> Landed:
     from frontdoor.intake import bucket
 
+    _refuse_what_cannot_be_read(file)
     try:
         with file.open("rb") as content:
             digest = hashlib.file_digest(content, "sha256")
             size = content.tell()
         name = bucket.put(settings, file, agency, source, name)
-    except OSError:
-        if not file.is_file():
-            raise UsageMistake("FILE is not there, or is not a file") from None
-        raise RuntimeError("the landing zone in the object store cannot be written: frontdoor doctor") from None
+    except OSError as error:
+        raise LandingClosed(f"the landing zone in the object store cannot be written: {why(error)}") from None
     return Landed(agency, source, name, clock.now(), digest.hexdigest(), size, ledger_mark)
 
 

@@ -209,6 +209,9 @@ def _archive(connection: Connection, settings: Settings) -> Check:
             return Check("archive", False, f"{each} can be read by others: chmod 0600.")
     try:
         archive.probe(settings)
+        if gone := _not_in_the_archive(connection, settings):
+            sentence = f"{gone} archived files are not in the archive; what was read of them is in the database"
+            return Check("archive", False, f"{sentence}. Bring back a copy of the archive, or ask the senders.")
         for _, name in sealed.values():
             with archive.opened(settings, name):
                 pass
@@ -233,15 +236,35 @@ def _archive(connection: Connection, settings: Settings) -> Check:
     return Check("archive", True, "What is archived is encrypted, and its keys are here.")
 
 
+def _not_in_the_archive(connection: Connection, settings: Settings) -> int:
+    from frontdoor.intake import archive
+
+    with connection.cursor() as cursor:
+        cursor.execute("select distinct stored_name from intake.files where stored_name is not null")
+        named = {name for (name,) in cursor}
+    there = set(archive.each(settings))
+    return len(named - there) if there else 0  # an empty archive is not mounted, which is said when one is opened
+
+
 def _erasure(connection: Connection, settings: Settings) -> Check:
     from frontdoor.delivery import erasing
 
-    waiting = erasing.unfinished(connection, settings)
+    stands = erasing.standing(settings)
+    if stands.closed:
+        sentence = f"{len(stands.closed)} requests to erase do not open, so who was erased may be here again"
+        return Check("erasure", False, f"{sentence}: bring back the archive's key, then frontdoor erase resume.")
+    waiting = erasing.unfinished(connection, stands)
     if waiting:
         return Check(
             "erasure", False, f"{len(waiting)} erasures were asked and are not done here: frontdoor erase resume."
         )
-    erasing.look_for_returned(connection, settings)
+    if stands.in_one_place:
+        sentence = f"{len(stands.in_one_place)} requests to erase stand in one place of two (home, archive)"
+        return Check("erasure", False, f"{sentence}: frontdoor erase resume.")
+    try:
+        erasing.look_for_returned(connection, settings)
+    except erasing.KeyLost as lost:
+        return Check("erasure", False, f"Nobody would notice a child who was erased and is sent again: {lost}.")
     came = _one(
         connection,
         "select count(distinct (delivery_id, record_no)) from intake.erased_came_again where noted_by_role is null",

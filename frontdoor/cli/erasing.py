@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from frontdoor.settings import Settings
 
 LIMITS = (
-    "Still to forget it by themselves: backups until their cycle (after a restore: frontdoor erase resume), Postgres'"
+    "Still to forget it by themselves: backups until their cycle (a restore of one erases anew), Postgres'"
     " log until it is recycled, and disks and object stores that keep old versions."
 )
 

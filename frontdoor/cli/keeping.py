@@ -1,4 +1,7 @@
-"""``frontdoor backup``, ``restore``, ``rebuild``, ``held``: copies of database and archive, and the ways back."""
+"""``frontdoor backup``, ``restore``, ``rebuild``, ``held``: copies of database and archive, and the ways back.
+
+What lies in a place is told by ``frontdoor copies`` (`frontdoor.cli.copies`).
+"""
 
 from __future__ import annotations
 
@@ -54,19 +57,30 @@ def add(commands: Any) -> None:
 def run_backup(arguments: argparse.Namespace, settings: Settings) -> int:
     """Make a copy, and say what it does not hold."""
     from frontdoor.keeping.backup import backup
+    from frontdoor.keeping.ours import is_on_a_disk_of_what_is_copied, refuse_what_is_copied
+    from frontdoor.keeping.tools import WrongPlace
 
     if arguments.keep is not None and arguments.keep < 1:
         raise UsageMistake("--keep wants a number of copies, one or more")
-    with a_database(settings), progress("copying database and archive"):
-        made = backup(settings, arguments.out, keep=arguments.keep)
+    try:
+        refuse_what_is_copied(settings, arguments.out)  # before a database is started for it
+        with a_database(settings), progress("copying database and archive"):
+            made = backup(settings, arguments.out, keep=arguments.keep)
+    except WrongPlace as error:
+        raise UsageMistake(str(error)) from None
     manifest = made.manifest
+    key_files = _key_files(settings, manifest.key_ids)
+    shares_a_disk = is_on_a_disk_of_what_is_copied(settings, arguments.out)
     document = {
         **_described(manifest),
         "copied_files": made.copied,
         "copied_bytes": made.copied_bytes,
+        "mended_files": made.mended,
         "removed_backups": made.removed,
+        "unreadable_backups": list(made.closed),
         "key_ids": manifest.key_ids,
-        "lost_before": len(manifest.lost_before),
+        "key_files": key_files,
+        "on_a_disk_of_what_it_copies": shares_a_disk,
         "waiting_in_landing": manifest.landing,
     }
     if arguments.json:
@@ -74,10 +88,16 @@ def run_backup(arguments: argparse.Namespace, settings: Settings) -> int:
         return int(bool(manifest.lost_before))
     say(f"Backup {manifest.backup_id}: {document['rows']:,} rows, {document['files']:,} archived files and notes.")
     say(f"Copied {made.copied:,} of them now ({made.copied_bytes:,} bytes); the others were there.")
+    if made.mended:
+        say(f"{made.mended} of those copied lay there cut short, for earlier backups as well, and are whole again.")
     for line in _up_to(manifest):
         say(line)
-    say(f"Sealed; it opens with {' and '.join(manifest.key_ids)} of {settings.archive_key}, which is NOT in it,")
+    for backup_id in made.closed:
+        say(f"The manifest of backup {backup_id} cannot be read, so it does not come back; what it may name stays.")
+    say(f"Sealed; it opens with {_of_files(key_files)} NOT in it,")
     say("nor is any other secret or setting: keep those elsewhere. Receipts are made anew by `frontdoor receipt`.")
+    if shares_a_disk:
+        say("It lies on a disk of what it copies: when that one dies, both are gone.")
     if manifest.landing:
         say(f"{manifest.landing} files wait in the landing zone; what is not taken yet is in no backup.")
     if manifest.lost_before:
@@ -91,7 +111,7 @@ def run_restore(arguments: argparse.Namespace, settings: Settings) -> int:
 
     with a_database(settings), progress("bringing database and archive back"):
         done = restore(settings, arguments.where, arguments.backup)
-    is_whole = not done.damaged and not done.keys_missing
+    is_whole = not done.damaged and not done.keys_missing and not done.manifest.lost_before
     if arguments.json:
         emit(
             {
@@ -163,6 +183,29 @@ def run_held(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _key_files(settings: Settings, key_ids: list[str]) -> dict[str, str | None]:
+    """Return where each key stands; None: in no file that is here."""
+    from frontdoor.intake import archive_keys
+
+    stands = {
+        key.key_id: str(path)
+        for path in (archive_keys.spare_file(settings), settings.archive_key)
+        for key in archive_keys.read(path)
+    }
+    return {key_id: stands.get(key_id) for key_id in key_ids}
+
+
+def _of_files(key_files: dict[str, str | None]) -> str:
+    by_file: dict[str | None, list[str]] = {}
+    for key_id, file in key_files.items():
+        by_file.setdefault(file, []).append(key_id)
+    said = [
+        f"{' and '.join(key_ids)} of {file or 'a key file that is not here any more'}"
+        for file, key_ids in by_file.items()
+    ]
+    return f"{' and '.join(said)}, which {'is' if len(said) == 1 else 'are'}"
+
+
 def _described(manifest: Manifest) -> dict[str, Any]:
     return {
         "backup_id": manifest.backup_id,
@@ -173,6 +216,7 @@ def _described(manifest: Manifest) -> dict[str, Any]:
         "rows": sum(manifest.counts.values()),
         "files": len(manifest.files),
         "unsent_letters": manifest.unsent,
+        "lost_before": len(manifest.lost_before),
     }
 
 
@@ -200,8 +244,13 @@ def _restored(done: Restored, settings: Settings) -> Iterator[str]:
         first, last = done.lost[0], done.lost[-1]
         yield f"LOST: {len(done.lost)} deliveries, {first} to {last}, of which receipts tell; ask their senders again."
     else:
-        yield "None of what was published until then is lost. What came later is not here, if anything came:"
-        yield "ask the senders, or bring back the archive and run frontdoor rebuild."
+        if not manifest.lost_before:
+            yield "None of what was published until then is lost."
+        yield "What came later is not here, if anything came: ask the senders, or bring back the archive and run"
+        yield "frontdoor rebuild."
+    if manifest.lost_before:
+        yield f"{len(manifest.lost_before)} archived files were lost before the copy was made, so they are NOT here:"
+        yield "what was read of them is in the database, what was sent is not."
     if done.since.files and done.lost:
         yield f"LOST all the same: {len(done.lost)} deliveries of which receipts tell, from {done.lost[0]} on."
     if done.held:

@@ -53,9 +53,10 @@ def iso(instant: datetime | None) -> str | None:
 
 
 def start_log(log_format: str) -> None:
-    """Send our own log to stderr, as text or JSON; other libraries only when they warn."""
+    """Send our own log to stderr, as text or JSON, which a terminal never gets; other libraries only when they warn."""
     from frontdoor import logbook
 
+    log_format = logbook.TEXT if sys.stderr.isatty() else log_format
     logbook.start(log_format)
     _shape["log_format"] = log_format
 

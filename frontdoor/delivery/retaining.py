@@ -7,8 +7,8 @@
 A delivery goes whole or stays whole. It stays while anything in it is open: a record that nobody has decided about, a
 line that nobody followed up, a dispute, a visit of a plan that runs, a build that is still to come; and while a hold
 covers it. So a month goes as a partition where all of it goes; where something in it stays, the others' rows go and the
-partition stays. The ledger stays for good, with both hashes; what was counted stays as it was counted
-(warehouse.fix_counts). Nothing goes by itself: somebody runs it.
+partition stays. The ledger stays for good, with both hashes, in the archive too (`past`); what was counted stays as it
+was counted (warehouse.fix_counts). Nothing goes by itself: somebody runs it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import clock, database
+from frontdoor.delivery import past
 from frontdoor.delivery.erasing.rows import Relation, relations
 from frontdoor.intake import archive, journal
 from frontdoor.prepare import prepare_if_changed
@@ -34,7 +35,7 @@ from frontdoor.settings import Settings
 
 log = logging.getLogger(__name__)
 
-PAST = "(past its time)"
+PAST = past.NO_NAME
 # So many deliveries are taken out in one transaction.
 BATCH = 200
 KEPT_BECAUSE = {
@@ -129,6 +130,8 @@ def apply(settings: Settings) -> Retention:
                 _drop(connection, name)
             _let_children_go(connection)
             for name in found.archived:
+                with connection, connection.cursor() as cursor:
+                    past.seal(cursor, settings, name)
                 archive.delete(settings, name)
                 with connection, connection.cursor() as cursor:
                     cursor.execute(
@@ -141,6 +144,7 @@ def apply(settings: Settings) -> Retention:
                         journal.forget(settings, token)
             for some in _batches(found.findings_of, BATCH):
                 _delete_receipts(settings, connection, some)
+                past.forget_findings(connection, settings, some)
                 with connection, connection.cursor() as cursor:
                     _let_findings_go(cursor, list(some))
             with connection, connection.cursor() as cursor:

@@ -28,7 +28,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import IO, Any, cast
 
-from frontdoor.intake import archive_keys, journal, sealing, volumes
+from frontdoor.intake import archive_keys, journal, papers, sealing, volumes
 from frontdoor.intake.sealing import Damaged, KeyMissing
 from frontdoor.settings import Settings
 
@@ -196,7 +196,7 @@ def delete(settings: Settings, name: str) -> bool:
 
 def each(settings: Settings) -> Iterator[str]:
     """Yield the name of every archived file, in no order; what the ledger does not name was left by a crash."""
-    yield from (name for name in volumes.of_archive(settings).names() if not journal.is_note(name))
+    yield from (name for name in volumes.of_archive(settings).names() if not papers.is_one(name))
 
 
 def _holds_the_same(file: int, kept: Archived) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -72,3 +72,10 @@ def read(path: Path) -> list[Key]:
 def make(path: Path) -> None:
     """Write a file with one new key, unless another process was quicker."""
     write_first(path, f"{secrets.token_hex(SECRET_BYTES)}\n")
+
+
+def bring(path: Path, keys: Sequence[Key]) -> None:
+    """Put keys into a file, before those that are there, so that the last one stays the last."""
+    here = read(path)
+    if missing := [key for key in keys if key not in here]:
+        write_whole(path, "".join(f"{key.secret.hex()}\n" for key in (*missing, *here)))

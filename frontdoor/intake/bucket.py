@@ -57,14 +57,21 @@ class Waiting:
         return hashlib.sha256(f"{self.path}\0{self.size}\0{self.tag}\0{self.changed_at}".encode()).hexdigest()[:32]
 
 
-def waiting(settings: Settings, agency: str | None = None, source: str | None = None) -> list[Waiting]:
-    """List what lies in the store, in order of arrival as far as it tells; nothing where the zone is no store."""
+def waiting(
+    settings: Settings, agency: str | None = None, source: str | None = None, *, is_glance: bool = False
+) -> list[Waiting]:
+    """List what lies in the store, in order of arrival as far as it tells; nothing where the zone is no store.
+
+    Raises `OSError` where that cannot be told. A glance, each second, does not ask whether an empty place is there.
+    """
     if settings.landing_url is None:
         return []
     with volumes.answering():
         system, root = volumes.connect(settings.landing_url)
         system.invalidate_cache()
         listed = system.find(root, detail=True)
+        if not listed and not is_glance:
+            volumes.must_be_there(settings.landing_url, system, root)
     found = [each for path, info in listed.items() if (each := _seen(root, path, info))]
     # As in a folder: what lies outside the two levels is listed only when no source is named.
     chosen = [each for each in found if agency in (None, each.agency) and source in (None, each.source)]
@@ -163,7 +170,7 @@ async def watch(settings: Settings) -> AsyncIterator[Notice]:
     seen: dict[str, tuple[float, float | None]] = {}
     while True:
         try:
-            found = await asyncio.to_thread(waiting, settings)
+            found = await asyncio.to_thread(waiting, settings, is_glance=True)
         except OSError:
             found = []  # the take says so, we would say it every second
         now, whole = clock.monotonic(), set()

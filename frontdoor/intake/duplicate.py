@@ -5,7 +5,8 @@ one record; so an empty, header-only, nil or refused file is never a reason. Non
 superseded since: when A was corrected by B, then A sent again is a new statement. While a later delivery of the same
 feed is not read yet, nobody knows, and the answer is no. Of a file with several members every one must have been read;
 that a later member corrects an earlier one is part of its one statement. A file of which a record was erased, or which
-is past its time, is no reason either: the same bytes again bring back somebody who is on no list.
+is past its time, is no reason either: the same bytes again bring back somebody who is on no list. A repeat from before
+that stays one: its note in the archive says so when it is written down again.
 
 An original that is loaded but not yet published counts: whatever a check does, it will be published. One that is still
 ``received`` does not, because it may turn out to be unreadable; the question is then asked again when the second file
@@ -33,8 +34,19 @@ class _Delivery:
     records_removed: int
 
 
-def original_of(cursor: Cursor, agency: str, source: str, sha256: str, *, before_file: int | None = None) -> int | None:
-    """Return the file that these bytes repeat, or None; among files taken before `before_file`, where one is given."""
+def original_of(
+    cursor: Cursor,
+    agency: str,
+    source: str,
+    sha256: str,
+    *,
+    before_file: int | None = None,
+    is_known_to_be_one: bool = False,
+) -> int | None:
+    """Return the file that these bytes repeat, or None; among files taken before `before_file`, where one is given.
+
+    `is_known_to_be_one`: it was found to be one when it came, and is written down a second time.
+    """
     cursor.execute(
         """
         select file_id from intake.files
@@ -49,6 +61,8 @@ def original_of(cursor: Cursor, agency: str, source: str, sha256: str, *, before
     if row is None:
         return None
     file_id = int(row[0])
+    if is_known_to_be_one:
+        return file_id
     deliveries = _deliveries(cursor, file_id)
     if not sum(each.records_loaded for each in deliveries) or any(each.status not in READ for each in deliveries):
         return None

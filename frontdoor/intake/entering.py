@@ -32,8 +32,8 @@ UNREADABLE = "unreadable"
 class Arrival:
     """A file that came: the folders in which it lay, its name there (may name a child), when it was taken.
 
-    sha256_received, file_id, delivery_ids, parts: where it is written down a second time, those of the first (parts as
-    in its note). The archive may hold other bytes than were received by then.
+    sha256_received, file_id, delivery_ids, parts, is_repeat: where it is written down a second time, those of the first
+    (parts as in its note). The archive may hold other bytes than were received by then.
     """
 
     agency: str
@@ -45,6 +45,7 @@ class Arrival:
     file_id: int | None = None
     delivery_ids: tuple[int, ...] = ()
     parts: tuple[dict[str, Any], ...] = ()
+    is_repeat: bool = False
 
     @property
     def is_again(self) -> bool:
@@ -75,7 +76,11 @@ def enter(
     refusal = _refusal_of_all(found) if is_known else _stranger(house, arrival)
     sha256 = arrival.sha256_received or stored.sha256
     with connection, connection.cursor() as cursor:
-        original = None if refusal else duplicate.original_of(cursor, agency, source, sha256)
+        original = (
+            None
+            if refusal
+            else duplicate.original_of(cursor, agency, source, sha256, is_known_to_be_one=arrival.is_repeat)
+        )
         written = ledger.File(
             agency=agency if is_known else ledger.UNKNOWN,
             source=source if is_known else ledger.UNKNOWN,

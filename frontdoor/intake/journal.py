@@ -4,32 +4,28 @@ The ledger is in the database, and the archive must be enough when that is lost.
 commit, under the token of the file: a second attempt after a crash writes over the first, and a note that the ledger
 does not know is of a file whose commit was lost. A file whose bytes were in the archive already has a note of its own.
 
-    note       write one
-    read       read one; None where there is none
-    tokens     name everything of which there is a note
-    follow     say in notes that the same bytes are now kept under another name
-    complete   write what is missing: of files that came before there were notes
-    forget     let go of one
+    note         write one
+    read         read one; None where there is none
+    tokens       name everything of which there is a note
+    follow       say in notes that the same bytes are now kept under another name
+    note_repeat  say in one that its file brought nothing new, as was found out later
+    complete     write what is missing: of files that came before there were notes
+    forget       let go of one
 
 The numbers of file and deliveries are in it, so that what letters and receipts call delivery 17 is 17 again.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Collection, Iterator
-from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from frontdoor.intake import archive_keys, sealing, volumes
+from frontdoor.intake import archive_keys, papers, sealing
 from frontdoor.settings import Settings
-
-SUFFIX = ".taken"
 
 
 @dataclass(frozen=True)
@@ -50,28 +46,29 @@ class Note:
     delivery_ids: tuple[int, ...] = ()
     parts: tuple[dict[str, Any], ...] = ()
 
+    @property
+    def is_repeat(self) -> bool:
+        """Whether it brought nothing new: parts of it would be read, and none is a delivery.
+
+        Nobody could tell that again once somebody was erased from its bytes.
+        """
+        return not self.delivery_ids and any(each.get("feed") for each in self.parts)
+
 
 def is_note(name: str) -> bool:
     """Tell a note from a file, by what the archive calls it."""
-    return name.endswith(SUFFIX)
+    return papers.is_one(name, papers.TAKEN)
 
 
 def name_of(token: str) -> str:
     """Return what the archive calls the note of a file."""
-    return token + SUFFIX
+    return token + papers.TAKEN
 
 
 def note(settings: Settings, said: Note) -> None:
     """Write a note, over what was there; wholly or not at all."""
-    volume = volumes.of_archive(settings)
-    key = archive_keys.sealing(settings, lambda: False)
-    text = json.dumps({**asdict(said), "received_at": said.received_at.isoformat()}).encode()
-
-    def fill(copy: int) -> None:
-        for part in sealing.seal([text], key):
-            volumes.write_all(copy, part)
-
-    volume.write(name_of(said.token), fill)
+    written = {**asdict(said), "received_at": said.received_at.isoformat()}
+    papers.write(settings, papers.TAKEN, said.token, written)
 
 
 def read(settings: Settings, token: str) -> Note | None:
@@ -82,8 +79,7 @@ def read(settings: Settings, token: str) -> Note | None:
 
 def tokens(settings: Settings) -> Iterator[str]:
     """Yield the token of every note, in no order."""
-    names = volumes.of_archive(settings).names()
-    yield from (name.removesuffix(SUFFIX) for name in names if is_note(name))
+    return papers.names(settings, papers.TAKEN)
 
 
 def follow(settings: Settings, renamed: Collection[str], stored_name: str, *, name: str | None = None) -> None:
@@ -94,6 +90,12 @@ def follow(settings: Settings, renamed: Collection[str], stored_name: str, *, na
     for token in renamed:
         if (said := read(settings, token)) is not None:
             note(settings, replace(said, stored_name=stored_name, name=said.name if name is None else name))
+
+
+def note_repeat(settings: Settings, token: str) -> None:
+    """Say in the note of a file that it brought nothing new, where that was found out only after it was taken."""
+    if (said := read(settings, token)) is not None:
+        note(settings, replace(said, delivery_ids=()))
 
 
 def complete(connection: Connection, settings: Settings, *, anew: bool = False) -> int:
@@ -138,23 +140,17 @@ def complete(connection: Connection, settings: Settings, *, anew: bool = False) 
 
 def forget(settings: Settings, token: str) -> bool:
     """Let go of a note; False where there is none."""
-    return volumes.of_archive(settings).delete(name_of(token))
+    return papers.forget(settings, papers.TAKEN, token)
 
 
 def _open(settings: Settings, token: str) -> tuple[Note, str] | None:
-    try:
-        file = volumes.of_archive(settings).open(name_of(token))
-    except FileNotFoundError:
+    paper = papers.read(settings, papers.TAKEN, token)
+    if paper is None:
         return None
-    try:
-        sealed = sealing.Sealed(file, archive_keys.opening(settings))
-        with closing(sealed.open()) as content:
-            said: dict[str, Any] = json.loads(content.read())
-    finally:
-        os.close(file)
+    said = dict(paper.said)
     said["received_at"] = datetime.fromisoformat(said["received_at"])
     said["delivery_ids"], said["parts"] = tuple(said["delivery_ids"]), tuple(said["parts"])
-    return Note(**said), sealed.key_id
+    return Note(**said), paper.key_id
 
 
 def _open_or_none(settings: Settings, token: str) -> tuple[Note, str] | None:

@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 TAKEN = ".taken"
 SET_ASIDE = ".set_aside"
 TEMPORARY_SUFFIXES = (".part", ".tmp")
-# Of the file system itself, and root's.
-LOST_AND_FOUND = "lost+found"
+# What stands in the root of a disk that is mounted here, and only root may list.
+OF_THE_DISK = "lost+found"
 # Stands for a folder that is not there, in the path of a taken file.
 NO_FOLDER = "-"
 # A file that somebody holds open for writing, and does not write to for so long, is taken nevertheless.
@@ -141,7 +141,7 @@ def closed_folders(landing: Path) -> Iterator[tuple[str, str, Path]]:
     """Yield (agency, source, folder) of each folder that may not be listed, so that nobody knows what waits in it."""
     for folder in (landing, *landing.glob("*"), *landing.glob("*/*")):
         within = folder.relative_to(landing).parts
-        if any(part.startswith(".") or part == LOST_AND_FOUND for part in within):
+        if any(part.startswith(".") or part == OF_THE_DISK for part in within):
             continue
         try:
             os.scandir(folder).close()

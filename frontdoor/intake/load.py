@@ -22,7 +22,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import clock, database
 from frontdoor.contract import House
-from frontdoor.intake import archive, beside, duplicate, ledger, members, remainder
+from frontdoor.intake import archive, beside, duplicate, journal, ledger, members, remainder
 from frontdoor.intake.content import Content, File, Place
 from frontdoor.intake.readers import forms
 from frontdoor.intake.readers.delimited import DelimitedReader
@@ -61,6 +61,7 @@ class _Delivery:
     received_at: datetime
     sha256: str
     stored_name: str
+    token: str
     place: Place
 
 
@@ -79,6 +80,7 @@ def load(connection: Connection, settings: Settings, house: House, delivery_id: 
             )
         ):
             ledger.mark_duplicate(cursor, delivery.file_id, original)
+            journal.note_repeat(settings, delivery.token)
             return "duplicate"
         cursor.execute("select raw.ensure_partition(%s, %s)", (delivery.feed, delivery.received_at))
         try:
@@ -139,7 +141,8 @@ def _find(cursor: Cursor, delivery_id: int) -> _Delivery | None:
             deliveries.delivery_id, deliveries.file_id, deliveries.member_no,
             coalesce(members.member_name, ''), deliveries.agency_code,
             deliveries.source, deliveries.feed, deliveries.contract_version, deliveries.status,
-            deliveries.received_at, files.sha256_received, files.stored_name, coalesce(members.place, '{}')
+            deliveries.received_at, files.sha256_received, files.stored_name,
+            files.taken_token, coalesce(members.place, '{}')
         from intake.deliveries
         inner join intake.files on deliveries.file_id = files.file_id
         left join intake.members

@@ -6,7 +6,7 @@ from contextlib import closing
 
 from psycopg2.extensions import connection as Connection
 
-from frontdoor.intake import archive, archive_keys, journal, ledger
+from frontdoor.intake import archive, archive_keys, journal, ledger, papers
 from frontdoor.settings import Settings
 
 
@@ -47,4 +47,4 @@ def reseal(connection: Connection, settings: Settings) -> tuple[int, int]:
             archive.delete(settings, name)
         done += 1
     journal.complete(connection, settings, anew=True)
-    return done, closed
+    return done, closed + papers.seal_anew(settings)

@@ -6,6 +6,7 @@ object store needs here hold nothing that can be read, and have no name.
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -31,6 +32,17 @@ OPTIONS: dict[str, dict[str, Any]] = {"s3": {"max_concurrency": 2}, "s3a": {"max
 class VolumeAway(OSError):
     """An object store that does not answer, refuses us, or needs a package that is not installed."""
 
+    is_safe_to_show = True
+
+
+def why(error: OSError) -> str:
+    """Return what may be said of a failure: never the error's own text, which quotes the name of a file."""
+    if isinstance(error, VolumeAway):
+        return str(error)
+    # A store's own library tells these two by their class alone.
+    number = error.errno or {PermissionError: errno.EACCES, FileNotFoundError: errno.ENOENT}.get(type(error))
+    return os.strerror(number) if number and number > 0 else type(error).__name__
+
 
 class Volume(Protocol):
     """A place that keeps named bytes."""
@@ -50,6 +62,12 @@ class Volume(Protocol):
     def names(self) -> Iterator[str]:
         """Yield the name of everything that is kept, in no order."""
 
+    def sizes(self) -> dict[str, int]:
+        """Return the length of everything that is kept, by name."""
+
+    def sweep(self) -> None:
+        """Let go of what kills left unfinished; nobody may be writing."""
+
 
 def of_archive(settings: Settings) -> Volume:
     """Return the volume of the archive."""
@@ -65,13 +83,17 @@ class Folder:
     path: Path
 
     def write(self, name: str, fill: Callable[[int], Told]) -> Told:
-        """Keep what is filled in. An unfinished copy is written over by the next attempt under the same name."""
+        """Keep what is filled in. What a kill leaves unfinished is written over by the next under the same name."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = self.path / f".{name}"
         copy = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             told = fill(copy)
             os.fsync(copy)
+        except BaseException:
+            with suppress(OSError):
+                unfinished.unlink()  # a full disk has no room for half a file
+            raise
         finally:
             os.close(copy)
         place = self._place(name)
@@ -111,6 +133,20 @@ class Folder:
             for folder in self.path.iterdir():
                 if folder.is_dir():
                     yield from (each.name for each in folder.iterdir())
+
+    def sizes(self) -> dict[str, int]:
+        """Look at the files."""
+        found = {}
+        for name in self.names():
+            with suppress(FileNotFoundError):  # gone since
+                found[name] = self._place(name).stat().st_size
+        return found
+
+    def sweep(self) -> None:
+        """Delete the files under temporary names."""
+        for unfinished in self.path.glob(".*"):
+            if unfinished.is_file():
+                unfinished.unlink()
 
     def _place(self, name: str) -> Path:
         return self.path / name[:2] / name
@@ -170,12 +206,18 @@ class Store:
 
     def names(self) -> Iterator[str]:
         """List the store."""
+        yield from self.sizes()
+
+    def sizes(self) -> dict[str, int]:
+        """List the store, which tells lengths at the same price."""
         with answering():
             system, root = connect(self.url)
             system.invalidate_cache()
-            found = system.find(root)
-        for path in found:
-            yield path.rsplit("/", 1)[-1]
+            found = system.find(root, detail=True)
+        return {path.rsplit("/", 1)[-1]: int(told["size"] or 0) for path, told in found.items()}
+
+    def sweep(self) -> None:
+        """Nothing: what is on its way has no name, and an object is there when all of it is."""
 
     @contextmanager
     def _nameless(self) -> Iterator[int]:
@@ -215,6 +257,16 @@ def _give_up_sooner(system: Any) -> None:
     with suppress(AttributeError):
         policy = system.service_client._config.retry_policy
         policy.total_retries, policy.initial_backoff, policy.increment_base = 2, 1, 2
+
+
+def must_be_there(url: str, system: Any, root: str) -> None:
+    """Raise `VolumeAway` for a place that was listed as empty and does not exist, as after a slip in its address.
+
+    Azure's library makes no difference between the two; S3's raises by itself, and may be allowed to list alone.
+    """
+    container = root.partition("/")[0]
+    if PACKAGES[url.split("://", 1)[0]] == "adlfs" and not system.exists(container):
+        raise VolumeAway(f"there is no container {container}")
 
 
 @contextmanager

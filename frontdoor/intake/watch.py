@@ -85,25 +85,31 @@ class LandingWatch:
         return [Notice(source, tuple(evidence)) for source, evidence in sorted(whole.items())]
 
 
-def landed(landing: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield (source, entry) of every file two folders deep that is not still being written by its name."""
-    for agency in _folders(landing):
-        for source in _folders(agency.path):
-            for entry in _visible(source.path):
+def landed(landing: Path, *, must_list: bool = False) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield (source, entry) of every file two folders deep that is not still being written by its name.
+
+    A folder that cannot be listed is empty: the take says so, we would say it several times a second. With `must_list`
+    it raises `OSError`.
+    """
+    for agency in _folders(landing, must_list):
+        ours = must_list and agency.name != zones.OF_THE_DISK
+        for source in _folders(agency.path, ours):
+            for entry in _visible(source.path, ours):
                 if not entry.name.endswith(TEMPORARY_SUFFIXES):
                     yield source.name, entry
 
 
-def _folders(path: str | Path) -> list[os.DirEntry[str]]:
-    return [entry for entry in _visible(path) if zones.is_folder(entry)]
+def _folders(path: str | Path, must_list: bool = False) -> list[os.DirEntry[str]]:
+    return [entry for entry in _visible(path, must_list) if zones.is_folder(entry)]
 
 
-def _visible(path: str | Path) -> list[os.DirEntry[str]]:
-    """List a folder; one that cannot be listed is empty. The take says so, we would say it several times a second."""
+def _visible(path: str | Path, must_list: bool) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(path) as entries:
             return [entry for entry in entries if not entry.name.startswith(".")]
     except OSError:
+        if must_list:
+            raise
         return []
 
 

@@ -2,9 +2,11 @@
 
 One snapshot says what the copy holds: rows are counted in it, pg_dump dumps it, and it names the archived files. Those
 never change under their name (an erasure or a new key is another file here), so they are copied afterwards; what is in
-the place from an earlier copy is not copied again. The dump's parts are sealed with the archive's key before they leave
-this machine's own folder. The manifest is written last: a copy that was interrupted has none, and is none. What it left
-is cleared by the next.
+the place from an earlier copy, as long as it was, is not copied again. The dump's parts are sealed with the archive's
+key before they leave this machine's own folder. The manifest is written last: a copy that was interrupted has none, and
+is none. What it left is cleared at once, or by the next.
+
+A manifest that cannot be read hinders no copy; what it may name stays until the newer ones alone are kept.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass, replace
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +27,14 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import clock, database
-from frontdoor.intake import archive_keys, bucket, journal, lying, sealing, volumes, watch
+from frontdoor.delivery import erasing
+from frontdoor.intake import archive_keys, bucket, journal, lying, papers, sealing, volumes, watch
+from frontdoor.keeping import ours, tools
 from frontdoor.keeping import place as places
-from frontdoor.keeping import tools
 from frontdoor.keeping.manifest import Manifest, Part, write
 from frontdoor.keeping.place import Place
 from frontdoor.keeping.release import release
+from frontdoor.keeping.spoken import ARCHIVE, Spoken, read_of, spoken
 from frontdoor.keeping.tools import KeepingError
 from frontdoor.settings import Settings
 
@@ -44,12 +48,18 @@ SCRATCH = "backup"
 
 @dataclass(frozen=True)
 class Made:
-    """A copy, and how many archived files and bytes had to be copied for it."""
+    """A copy, and how many archived files and bytes had to be copied for it.
+
+    mended: how many of them lay there and were not as long as they had been. closed: ids of copies whose manifest
+    cannot be read.
+    """
 
     manifest: Manifest
     copied: int
     copied_bytes: int
+    mended: int
     removed: int = 0
+    closed: tuple[str, ...] = ()
 
 
 class _Moved(RuntimeError):
@@ -57,20 +67,30 @@ class _Moved(RuntimeError):
 
 
 def backup(settings: Settings, where: str, *, keep: int | None = None) -> Made:
-    """Make a copy in that place; keep: how many, this one included, stay there (all). Raises `KeepingError`.
+    """Make a copy in that place; keep: how many, this one included, stay there (all).
 
-    Raises also `DatabaseUnavailable`, and an `OSError` where the place or the archive is away.
+    Raises `KeepingError`, also where place or archive is away or full, as `WrongPlace` where it must not lie there;
+    and `DatabaseUnavailable`.
     """
-    place = places.at(settings, where)
+    ours.refuse_what_is_copied(settings, where)
     with (
         closing(database.connect(settings, application_name="frontdoor backup")) as connection,
         database.advisory_lock(connection, "backup", wait=False) as is_ours,
     ):
         if not is_ours:
             raise KeepingError("another backup of this database is being made")
+        place = ours.claim(settings, where)
         journal.complete(connection, settings)
-        made = _made(connection, settings, place)
-        return replace(made, removed=_clear(place, keep))
+        erasing.complete(connection, settings)
+        try:
+            made = _made(connection, settings, place)
+        except BaseException:
+            log.warning("no backup was made; what was copied for it is cleared now, or by the next one")
+            with suppress(Exception):
+                places.clear(place, None)
+            raise
+        removed, closed = places.clear(place, keep)
+        return replace(made, removed=removed, closed=tuple(closed))
 
 
 def _made(connection: Connection, settings: Settings, place: Place) -> Made:
@@ -101,7 +121,7 @@ def _make(connection: Connection, settings: Settings, place: Place) -> Made:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
         connection.set_session(isolation_level="DEFAULT", readonly=False)
-    files, lost, copied, size = _copy(connection, settings, place, told.pop("stored"))
+    copied = _copy(connection, settings, place, told.pop("stored"))
     manifest = Manifest(
         backup_id=backup_id,
         taken_at=taken_at.isoformat(),
@@ -109,14 +129,14 @@ def _make(connection: Connection, settings: Settings, place: Place) -> Made:
         server_major=server,
         tools_major=programs.major,
         parts=parts,
-        files=files,
-        lost_before=lost,
+        files=copied.files,
+        lost_before=copied.gone,
         dump_key_id=key.key_id,
         key_ids=sorted({key.key_id, *told.pop("key_ids")}),
         **told,
     )
     places.put(place.manifests, backup_id, [write(manifest)])
-    return Made(manifest, copied, size)
+    return Made(manifest, copied.count, copied.size_bytes, copied.mended)
 
 
 def _told(cursor: Cursor, settings: Settings) -> dict[str, Any]:
@@ -137,7 +157,10 @@ def _told(cursor: Cursor, settings: Settings) -> dict[str, Any]:
     cursor.execute("select distinct stored_name from intake.files where stored_name is not null")
     stored = {name for (name,) in cursor}
     cursor.execute("select taken_token from intake.files where stored_name is not null")
-    told["stored"] = sorted(stored | {journal.name_of(token) for (token,) in cursor})
+    stored |= {journal.name_of(token) for (token,) in cursor}
+    # Listed after the snapshot: a request is there before what it asks for is gone.
+    stored |= {name for name in volumes.of_archive(settings).names() if papers.is_one(name, *papers.BY_THEMSELVES)}
+    told["stored"] = sorted(stored)
     cursor.execute("select distinct key_id from intake.files where key_id is not null")
     told["key_ids"] = [key_id for (key_id,) in cursor]
     told["landing"] = sum(1 for _ in watch.landed(settings.landing)) + len(lying.lying(settings)) + _in_store(settings)
@@ -175,7 +198,8 @@ def count_rows(cursor: Cursor) -> dict[str, int]:
 
 
 def _dump(settings: Settings, programs: tools.Tools, snapshot: str, named: list[str], scratch: Path) -> None:
-    scratch.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with spoken("HOME/run", "written"):
+        scratch.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     for attempt in range(ATTEMPTS):
         with tools.reaching(settings, "frontdoor backup") as (address, environment):
             command = [programs.command("pg_dump"), "--dbname", address, "--format=directory", f"--jobs={JOBS}"]
@@ -191,7 +215,11 @@ def _dump(settings: Settings, programs: tools.Tools, snapshot: str, named: list[
         shutil.rmtree(scratch, ignore_errors=True)
         log.warning("pg_dump did not finish (attempt %s of %s)", attempt + 1, ATTEMPTS)
     # What it said may quote a row.
-    raise KeepingError(f"pg_dump of Postgres {programs.major} did not finish: its exit code was {done.returncode}")
+    free = shutil.disk_usage(scratch.parent).free // 2**20
+    raise KeepingError(
+        f"pg_dump of Postgres {programs.major} did not finish: its exit code was {done.returncode}; HOME/run, where it"
+        f" writes, has {free:,} MB left"
+    )
 
 
 def _seal(place: Place, scratch: Path, backup_id: str, key: sealing.Key) -> Iterator[Part]:
@@ -207,41 +235,56 @@ def _seal(place: Place, scratch: Path, backup_id: str, key: sealing.Key) -> Iter
         yield Part(path.name, kept_as, sha256, size)
 
 
-def _copy(
-    connection: Connection, settings: Settings, place: Place, stored: list[str]
-) -> tuple[list[Part], list[str], int, int]:
-    """Copy what is not there yet; return every file, the names that the archive does not hold, and what was copied."""
-    source, there = volumes.of_archive(settings), set(place.archive.names())
-    known = {
-        each.kept_as: each
-        for backup_id in place.backups()[-1:]
-        for each in place.manifest_of(backup_id).files
-        if each.kept_as in there
-    }
-    files, gone, copied, copied_bytes = [], [], 0, 0
+@dataclass
+class _Copied:
+    """Every file of the copy; names that the archive does not hold; what was copied, and of it what lay there cut."""
+
+    files: list[Part] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    count: int = 0
+    size_bytes: int = 0
+    mended: int = 0
+
+
+def _copy(connection: Connection, settings: Settings, place: Place, stored: list[str]) -> _Copied:
+    """Copy what is not there yet, or is not as long as when it was put there."""
+    source, there = Spoken(volumes.of_archive(settings), ARCHIVE), place.archive.sizes()
+    known = _known(place, there)
+    copied = _Copied()
     for name in stored:
         head = source.head(name, sealing.HEADER.size)
         if head is None:
-            gone.append(name)
+            copied.gone.append(name)
             continue
         kept_as = places.called(name, head)
         if kept_as not in known:
             try:
                 file = source.open(name)
             except FileNotFoundError:
-                gone.append(name)
+                copied.gone.append(name)
                 continue
             try:
                 kept_as = places.called(name, os.pread(file, sealing.HEADER.size, 0))
-                known[kept_as] = Part(name, kept_as, *places.put(place.archive, kept_as, places.blocks_of(file)))
+                blocks = read_of(ARCHIVE, places.blocks_of(file))
+                known[kept_as] = Part(name, kept_as, *places.put(place.archive, kept_as, blocks))
             finally:
                 os.close(file)
-            copied += 1
-            copied_bytes += known[kept_as].size_bytes
-        files.append(known[kept_as])
-    if gone and _were_renamed(connection, gone):
+            copied.count += 1
+            copied.size_bytes += known[kept_as].size_bytes
+            copied.mended += kept_as in there
+        copied.files.append(known[kept_as])
+    if copied.gone and _were_renamed(connection, copied.gone):
         raise _Moved
-    return files, gone, copied, copied_bytes
+    return copied
+
+
+def _known(place: Place, there: dict[str, int]) -> dict[str, Part]:
+    """Return what the newest copy that can be read names, and is there as long as it was."""
+    manifests, closed = place.readable()
+    for backup_id in closed:
+        log.warning("the manifest of backup %s cannot be read: what it may name stays", backup_id)
+    newest = list(manifests.values())[-1:]
+    return {each.kept_as: each for told in newest for each in told.files if there.get(each.kept_as) == each.size_bytes}
 
 
 def _were_renamed(connection: Connection, gone: list[str]) -> bool:
@@ -249,21 +292,4 @@ def _were_renamed(connection: Connection, gone: list[str]) -> bool:
     with connection, connection.cursor() as cursor:
         cursor.execute("select stored_name from intake.files where stored_name = any(%s)", (gone,))
         still = {name for (name,) in cursor}
-    return any(name not in still for name in gone if not journal.is_note(name))
-
-
-def _clear(place: Place, keep: int | None) -> int:
-    """Let go of copies beyond those to keep, and of whatever no copy names; return how many copies went."""
-    backups = place.backups()
-    going = backups[:-keep] if keep else []
-    for backup_id in going:
-        place.manifests.delete(backup_id)
-    named: set[str] = set()
-    for backup_id in backups[len(going) :]:
-        manifest = place.manifest_of(backup_id)
-        named.update(each.kept_as for each in (*manifest.parts, *manifest.files))
-    for volume in (place.database, place.archive):
-        for name in list(volume.names()):
-            if name not in named:
-                volume.delete(name)
-    return len(going)
+    return any(name not in still for name in gone if not papers.is_one(name))

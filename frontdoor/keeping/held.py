@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
@@ -11,9 +13,27 @@ from frontdoor import clock
 SETTING = "frontdoor.held_at"
 
 
-def hold_what_is_written(cursor: Cursor) -> None:
-    """Hold every letter that this session writes from here on, also after its commits."""
-    cursor.execute("select set_config(%s, %s, false)", (SETTING, clock.now().isoformat()))
+def hold_what_is_written(cursor: Cursor) -> datetime:
+    """Hold every letter that this session writes from here on, also after its commits; return the mark of these."""
+    mark = clock.now()
+    cursor.execute("select set_config(%s, %s, false)", (SETTING, mark.isoformat()))
+    return mark
+
+
+def let_go_of_what_came(connection: Connection, mark: datetime) -> int:
+    """Let letters with that mark go out whose files came after it: none of them can have gone out before."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            """
+            update alerts.messages set held_at = null
+            where sent_at is null and held_at = %(mark)s and (
+                delivery_id in (select delivery_id from intake.deliveries where received_at >= %(mark)s)
+                or file_id in (select file_id from intake.files where received_at >= %(mark)s)
+            )
+            """,
+            {"mark": mark},
+        )
+        return cursor.rowcount
 
 
 def listed(connection: Connection) -> list[tuple[str, str, int]]:

@@ -12,6 +12,10 @@ from frontdoor.keeping.tools import KeepingError
 FORMAT = 1
 
 
+class Unreadable(KeepingError):
+    """A manifest that is damaged, or of a release to come: what it names is not known."""
+
+
 @dataclass(frozen=True)
 class Part:
     """Something that is kept: its name here, the hash and length of its bytes as they lie here.
@@ -63,13 +67,13 @@ def write(manifest: Manifest) -> bytes:
 
 
 def read(document: bytes) -> Manifest:
-    """Read a document. Raises `KeepingError` where it is none, or of a release to come."""
+    """Read a document. Raises `Unreadable` where it is none, or of a release to come."""
     try:
         told = json.loads(document)
         if told["format"] > FORMAT:
-            raise KeepingError("a newer release made this backup: restore it with that release")
+            raise Unreadable("a newer release made this backup: restore it with that release")
         told["parts"] = [Part(**each) for each in told["parts"]]
         told["files"] = [Part(**each) for each in told["files"]]
         return Manifest(**told)
     except (ValueError, KeyError, TypeError):
-        raise KeepingError("the manifest of this backup cannot be read") from None
+        raise Unreadable("the manifest of this backup cannot be read") from None

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
-
+import frontdoor
 from frontdoor.warehouse.schema import MIGRATIONS
-
-_PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
 
 def release() -> str:
-    """Return the version in pyproject.toml."""
-    try:
-        return str(tomllib.loads(_PROJECT.read_text(encoding="utf-8"))["project"]["version"])
-    except OSError:
-        return "unknown"
+    """Return the version."""
+    return frontdoor.__version__
 
 
 def migrations() -> set[str]:

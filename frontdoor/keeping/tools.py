@@ -32,6 +32,10 @@ class KeepingError(RuntimeError):
     is_safe_to_show = True
 
 
+class WrongPlace(KeepingError):
+    """A place that copies must not lie in; nothing was written or cleared there."""
+
+
 @dataclass(frozen=True)
 class Tools:
     """A folder with the three programs, and their major version."""

@@ -1,26 +1,25 @@
-"""What is measured. Each figure is one question to the tables or to a folder, asked anew each time.
+"""What is measured. Each figure is one question to the tables or to a place (`places`), asked anew each time.
 
 Labels are our own codes (agency, feed, state, verdict, severity, rule): no text of a file or a record.
 All are gauges, also counts, for retention and a replay may lower them. A question that fails leaves its
 figure out and is counted in ``frontdoor_figures_failed``: an alert must not rest because nobody could count.
 
-A new figure is a line here, a rule in docker/monitoring/alerts.yml and a section in CONTRIBUTING.md.
+A new figure is a line here, a rule in docker/monitoring/alerts.yml with its cases beside it, and a section in
+CONTRIBUTING.md.
 """
 
 from __future__ import annotations
 
 import logging
-import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
 
 from frontdoor import clock, database
-from frontdoor.intake.lying import lying
-from frontdoor.intake.watch import landed
+from frontdoor.monitoring.places import PLACES, Place
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -247,11 +246,11 @@ def measure(connection: Connection, settings: Settings) -> Measured:
     """Answer every question; what cannot be answered is left out and counted. Raises only when the database is away."""
     samples: list[Sample] = []
     failed = 0
-    asked: list[tuple[str, Callable[[], Iterable[Sample]]]] = [
-        *((figure.name, _of_table(connection, figure)) for figure in FROM_TABLES),
-        *((name, _of_folder(name, settings)) for name in FOLDER_FIGURES),
+    asked: list[tuple[Collection[str], Callable[[], list[Sample]]]] = [
+        *(((figure.name,), _of_table(connection, figure)) for figure in FROM_TABLES),
+        *((place.helps, _of_place(place, settings)) for place in PLACES),
     ]
-    for name, answer in asked:
+    for names, answer in asked:
         try:
             samples.extend(answer())
         except Exception as error:
@@ -259,9 +258,9 @@ def measure(connection: Connection, settings: Settings) -> Measured:
                 if connection.closed:
                     raise
                 connection.rollback()
-            failed += 1
+            failed += len(names)
             said = type(error).__name__ if isinstance(error, OSError) else database.safe_error(error)
-            log.warning("the figure %s could not be measured: %s", name, said)
+            log.warning("%s could not be measured: %s", " and ".join(names), said)
     samples.append(_sample("figures_failed", (), failed))
     # When this was written is the machine's time, as a collector's is, also where ours is pinned.
     samples.append(_sample("measured_timestamp_seconds", (), time.time()))  # noqa: TID251
@@ -270,7 +269,9 @@ def measure(connection: Connection, settings: Settings) -> Measured:
 
 def helps() -> dict[str, str]:
     """Name -> what it says, of all figures, with the prefix."""
-    said = {figure.name: figure.help for figure in FROM_TABLES} | {k: h for k, (h, _) in FOLDER_FIGURES.items()}
+    said = {figure.name: figure.help for figure in FROM_TABLES}
+    for place in PLACES:
+        said |= place.helps
     said["figures_failed"] = "Figures that could not be measured this time."
     said["measured_timestamp_seconds"] = "When these figures were measured, in seconds since 1970."
     return {PREFIX + name: text for name, text in said.items()}
@@ -286,36 +287,8 @@ def _of_table(connection: Connection, figure: Figure) -> Callable[[], list[Sampl
     return answer
 
 
-def _of_folder(name: str, settings: Settings) -> Callable[[], list[Sample]]:
-    return lambda: [_sample(name, labels, value) for labels, value in FOLDER_FIGURES[name][1](settings)]
-
-
-def _landing_files(settings: Settings) -> Iterator[tuple[tuple[tuple[str, str], ...], float]]:
-    yield (), sum(1 for _ in landed(settings.landing)) + len(lying(settings))
-
-
-def _landing_oldest(settings: Settings) -> Iterator[tuple[tuple[tuple[str, str], ...], float]]:
-    # Since it was renamed in or last written: a sender's own time stamp may be years old.
-    since = [each.since for each in lying(settings)]
-    for _, entry in landed(settings.landing):
-        try:
-            since.append(entry.stat(follow_symlinks=False).st_ctime)
-        except OSError:
-            continue  # taken meanwhile
-    yield (), max(0.0, time.time() - min(since)) if since else 0.0  # noqa: TID251
-
-
-def _disk_free(settings: Settings) -> Iterator[tuple[tuple[tuple[str, str], ...], float]]:
-    for folder, path in (("home", settings.home), ("landing", settings.landing)):
-        usage = shutil.disk_usage(path)
-        yield (("folder", folder),), usage.free / usage.total
-
-
-FOLDER_FIGURES: dict[str, tuple[str, Callable[[Settings], Iterable[tuple[tuple[tuple[str, str], ...], float]]]]] = {
-    "landing_files": ("Files that lie in the landing zone and nobody has taken.", _landing_files),
-    "landing_oldest_seconds": ("How long the oldest of them has been lying there.", _landing_oldest),
-    "disk_free_ratio": ("Share of the disk that is free, below the home and below the landing zone.", _disk_free),
-}
+def _of_place(place: Place, settings: Settings) -> Callable[[], list[Sample]]:
+    return lambda: [_sample(name, labels.items(), value) for name, labels, value in place.look(settings)]
 
 
 def _sample(name: str, labels: Iterable[tuple[str, Any]], value: Any) -> Sample:

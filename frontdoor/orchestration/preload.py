@@ -1,6 +1,7 @@
-"""Import the heavy libraries once in the scheduler, before it forks its workers: seconds saved in every task.
+"""Import the heavy libraries once in whatever forks those that do tasks, the scheduler or a Celery worker: seconds are
+saved in every task.
 
-What is read of files (contracts, the dbt project) a worker reads again when a file has changed, so that an agency added
+What is read of files (contracts, the dbt project) a fork reads again when a file has changed, so that an agency added
 is an agency known.
 """
 

@@ -77,8 +77,10 @@ def send_messages() -> int:
 def sweep_landing_zone() -> dict[str, int]:
     """Do what no bell announced: take, judge, publish, send, for every source and every folder nobody watches."""
     from frontdoor import delivery, settings
+    from frontdoor.keeping import leftovers
 
     here = settings.load()
+    leftovers.clear(here)
     drained = delivery.drain(here)
     if not drained.published and not delivery.has_unbuilt(here):
         raise AirflowSkipException("nothing left lying")

@@ -35,20 +35,28 @@ def create(
     admin_password: str | None = None,
     only: str | None = None,
     new_passwords: bool = False,
+    same_server: bool = False,
     wait_seconds: float = 0.0,
     say: Say = print,
 ) -> list[str]:
     """Make what is missing, and the passfiles; return the purposes of what was done.
 
-    `wait_seconds`: for a server that is still starting.
+    `wait_seconds`: for a server that is still starting. `same_server`: the administrator's address is another name of
+    the server that the settings name, which otherwise is a mistake.
 
     Raises `DatabaseUnavailable` when the server does not answer, `CannotCreate`, or psycopg2's error.
     """
     want = wanted(settings, only)
     parts = database.address_of(admin_url, "--admin-url", "postgres", settings.home / "secrets" / "none")
+    elsewhere = names_another_server(settings, admin_url, only)
+    if elsewhere and not same_server:
+        raise CannotCreate(
+            f"--admin-url is the administrator's address of {_said(parts)}, but the settings name {elsewhere}: make it"
+            " where it shall be (or --same-server, where both are names of one)."
+        )
     if admin_password is not None:
         parts["password"] = admin_password
-    with closing(_opened_within(wait_seconds, parts)) as administrator:
+    with closing(_opened_within(wait_seconds, parts, say)) as administrator:
         if parts["user"] in {role for role, _ in want.logins}:
             raise CannotCreate(f"{parts['user']} is the administrator; the platform must have a role of its own.")
         with database.advisory_lock(administrator, "administration", wait=True):
@@ -57,6 +65,17 @@ def create(
             for role, password in passwords.items():
                 _set_password(administrator, role, password)
     return done
+
+
+def names_another_server(settings: Settings, admin_url: str, only: str | None = None) -> str | None:
+    """Return host and port that the settings name, where the administrator's address names others."""
+    parts = database.address_of(admin_url, "--admin-url", "postgres", settings.home / "secrets" / "none")
+    named = [f"{server.host}:{server.port}" for _, server in wanted(settings, only).logins]
+    return next((each for each in named if each != _said(parts)), None)
+
+
+def _said(parts: Mapping[str, str]) -> str:
+    return f"{parts.get('host', '')}:{parts.get('port', '5432')}"
 
 
 def _run(administrator: Connection, parts: Mapping[str, str], want: Wanted, say: Say) -> Iterator[str]:
@@ -152,14 +171,17 @@ def _opened(parts: Mapping[str, str], name: str | None) -> Connection:
     return opened
 
 
-def _opened_within(seconds: float, parts: Mapping[str, str]) -> Connection:
-    deadline = time.monotonic() + seconds
+def _opened_within(seconds: float, parts: Mapping[str, str], say: Say) -> Connection:
+    deadline, said = time.monotonic() + seconds, ""
     while True:
         try:
             return _opened(parts, None)
-        except database.DatabaseUnavailable:
+        except database.DatabaseUnavailable as error:
             if time.monotonic() >= deadline:
                 raise
+            if str(error) != said:
+                said = str(error)
+                say(f"Waiting. {said}")
             time.sleep(1.0)
 
 

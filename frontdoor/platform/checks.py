@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from packaging.requirements import Requirement
 
 from frontdoor import database
-from frontdoor.platform import airflow, airflow_database, server_checks
+from frontdoor.platform import airflow, airflow_database, broker_checks, server_checks
 from frontdoor.platform.airflow import REPOSITORY
 from frontdoor.platform.check import Check, either
 from frontdoor.settings import Settings
@@ -35,6 +35,7 @@ def doctor(settings: Settings) -> list[Check]:
         ("folders", _folders),
         ("database", server_checks.of_warehouse),
         ("airflow_database", server_checks.of_airflow),
+        ("broker", broker_checks.of_broker),
         ("airflow", _airflow),
         ("mail", _mail),
     ]
@@ -47,18 +48,29 @@ def doctor(settings: Settings) -> list[Check]:
     return checks
 
 
-def _python(_: Settings) -> Iterator[Check]:
+def _anew(settings: Settings) -> str:
+    """How the environment is made anew, here or in an image."""
+    return "build the image anew" if _in_containers(settings) else "make setup"
+
+
+def _in_containers(settings: Settings) -> bool:
+    """Whether Airflow's parts are apart, each with what its container gives it, and nobody can say `frontdoor up`."""
+    return settings.airflow_api_url is not None
+
+
+def _python(settings: Settings) -> Iterator[Check]:
     found = ".".join(map(str, sys.version_info[:3]))
     fits = (3, 11) <= sys.version_info[:2] < (3, 14)
-    yield either("python", fits, f"Python is {found}.", f"Python is {found}, but must be 3.11 to 3.13: make setup.")
+    ill = f"Python is {found}, but must be 3.11 to 3.13: {_anew(settings)}."
+    yield either("python", fits, f"Python is {found}.", ill)
 
 
-def _packages(_: Settings) -> Iterator[Check]:
+def _packages(settings: Settings) -> Iterator[Check]:
     wanted = _locked(REPOSITORY / "requirements.lock")
     wrong = [name for name, version in wanted.items() if _installed(name) != version]
     if wrong:
         named = ", ".join(sorted(wrong)[:5])
-        yield Check("packages", False, f"{len(wrong)} packages are not as locked ({named}): make setup.")
+        yield Check("packages", False, f"{len(wrong)} packages are not as locked ({named}): {_anew(settings)}.")
     else:
         yield Check("packages", True, f"All {len(wanted)} packages are as requirements.lock says.")
 
@@ -78,7 +90,7 @@ def _folders(settings: Settings) -> Iterator[Check]:
         missing = ", ".join(name for name, is_there in ill.items() if not is_there)
         closed = ", ".join(name for name, is_there in ill.items() if is_there)
         who = f"user {os.geteuid()}, as whom this runs"
-        makes = f"make them for {who}" if settings.airflow_api_url else "`frontdoor up` makes them"
+        makes = f"mount their volumes, for {who}" if _in_containers(settings) else "`frontdoor up` makes them"
         said = [f"Not there: {missing}; {makes}."] if missing else []
         said += [f"May not be written by {who}: {closed}; chown or chmod them."] if closed else []
         yield Check("folders", False, " ".join(said))
@@ -89,6 +101,12 @@ def _folders(settings: Settings) -> Iterator[Check]:
 def _airflow(settings: Settings) -> Iterator[Check]:
     described = airflow.describe(settings)
     said = airflow.health(described, timeout=3.0) if described else {}
+    if not said and _in_containers(settings):
+        sentence = (
+            f"Airflow does not answer at {settings.airflow_api_url}: does the service api-server run? Files wait for"
+        )
+        yield Check("airflow", False, f"{sentence} it, or for `frontdoor ingest`.")
+        return
     if described is None or not said:
         yield Check("airflow", False, "Airflow is not running here; files wait for `frontdoor up` or `ingest`.")
         return

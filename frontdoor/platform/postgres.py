@@ -6,7 +6,6 @@ by a free one when somebody else has it. How root is handled is told in `postgre
 in `postgres_options`.
 """
 
-import dataclasses
 import fcntl
 import json
 import os
@@ -23,7 +22,6 @@ from pathlib import Path
 import psutil
 import psycopg2
 from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import database
@@ -103,17 +101,6 @@ def running_pid(settings: Settings) -> int | None:
     except (OSError, ValueError, IndexError):
         return None
     return pid if _serves(pid, data) else None
-
-
-def superuser_connection(settings: Settings, name: str = "postgres") -> Connection:
-    """A connection as the server's administrator, autocommit on: for roles and databases, never for data."""
-    embedded = database.address(dataclasses.replace(settings, database_url=None))
-    passfile = settings.home / "secrets" / "superuser.pgpass"
-    opened = database.connect_to(
-        {**embedded, "dbname": name, "user": SUPERUSER, "passfile": str(passfile)}, "frontdoor platform"
-    )
-    opened.autocommit = True
-    return opened
 
 
 def _initialise(home: Path, data: Path, install: Path, account: binaries.Account | None, durable: bool) -> None:

@@ -149,8 +149,19 @@ def test_backup_is_made_from_within_a_part_and_comes_back_there(stack: Stack, li
         assert (done["backup_id"], done["damaged_files"]) == (made["backup_id"], [])
         assert done["brought_files"] == made["files"]
     finally:
-        stack.execute("triggerer", "rm", "-rf", "/tmp/brought_back", "/var/lib/frontdoor/copies")
+        stack.execute("triggerer", "rm", "-rf", "/tmp/brought_back")
         stack.execute(*as_administrator, "drop database if exists brought_back with (force)")
+
+
+def test_tests_of_the_marts_run_in_the_image(stack: Stack, live: LiveStack) -> None:
+    tested: list[tuple[int, list[str]]] = []
+
+    def have_run() -> bool:
+        tested[:] = live.rows("select tests_count, tests_failed from warehouse.builds where tests_at is not null")
+        return bool(tested)
+
+    live.wait_until(have_run, 120, "a build to be tested")
+    assert all(count > 50 and failed == [] for count, failed in tested), tested
 
 
 def test_part_that_hangs_is_seen_to_be_ill_and_well_again_when_it_goes_on(stack: Stack, live: LiveStack) -> None:

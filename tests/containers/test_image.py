@@ -54,6 +54,10 @@ def test_driver_is_built_against_the_system_s_libpq() -> None:
     assert re.search(r"libpq\.so\.5 => (/usr)?/lib/", linked)
 
 
+def test_declarations_can_be_linted_in_the_image() -> None:
+    assert json.loads(_run("/opt/frontdoor/venv/bin/frontdoor", "contract", "lint", "--json"))["ok"] is True
+
+
 def test_image_runs_as_nobody_of_this_machine_and_holds_no_history_or_data() -> None:
     found = json.loads(podman("image", "inspect", images.HOUSE))[0]
     assert found["Config"]["User"] == "10001:10001"

@@ -3,8 +3,12 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.dbt import records
 from tests.dbt.conftest import Marts
+
+pytestmark = pytest.mark.on_both_servers
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 

@@ -15,6 +15,8 @@ from tests.dbt.conftest import Marts
 SEEDS = (1, 2, 3)
 KEYS = 60
 DELIVERIES = 9
+pytestmark = pytest.mark.on_both_servers
+
 RANKS = {"green": 1, "amber": 2, "red": 3}
 
 NAMES = (None, "Ann", "Ben")

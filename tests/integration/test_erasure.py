@@ -1,5 +1,5 @@
 """One child is erased on request: nothing of it is found anywhere, everything of the child beside it is, and what was
-counted stays counted.
+counted stays counted. That it stays so, whatever is lost and brought back, test_erasure_outlives.py shows.
 
 Mend: frontdoor/delivery/erasing (which rows), frontdoor/intake/remainder.py (the archive), dbt_project/macros/blocks.sql
 (what was counted).
@@ -11,11 +11,9 @@ import csv
 import io
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +21,6 @@ import pytest
 from frontdoor import delivery, intake
 from frontdoor.cli import main
 from frontdoor.contract import load_house
-from frontdoor.delivery import erasing
 from frontdoor.delivery.erasing import requests, rows
 from frontdoor.intake import archive, remainder
 from frontdoor.prepare import prepare
@@ -32,6 +29,8 @@ from frontdoor.simulator.sample import sample_records
 from tests.conftest import Database
 
 POLICE, FEED = "wearside_police", "police"
+pytestmark = pytest.mark.on_both_servers
+
 HOUSE = load_house()
 CHILD = {
     "forename": "Zorvika", "surname": "Quelmarsh", "dob": "2014-05-06", "nhs_number": "9998800017",
@@ -319,47 +318,3 @@ def test_death_at_any_step_is_finished_by_the_next_look(here: Here, where: str) 
         (5,),
     ]
     assert here.command("erase", "resume")[1]["done"] == []
-
-
-def test_older_backup_that_is_brought_back_is_erased_again(here: Here, tmp_path: Path) -> None:
-    """The backup: the rows of the child as they were, the archive as it was, and no word of the erasure."""
-    child = {**CHILD, "child_ref": "QX-006600"}
-    one = here.land(notices(61, child, BESIDE))
-    shutil.copytree(here.settings.archive, tmp_path / "archive")
-    connection = here.database.connect()
-    with connection, connection.cursor() as cursor:
-        for name in ("raw.police", "raw.police_read"):
-            cursor.execute(
-                f"create table public.{name.split('.')[1]} as select * from {name} where _delivery_id = {one}"
-            )
-        cursor.execute("create table public.files as select * from intake.files")
-    assert here.erase("--key", here.key(child), "--apply", *HANDED_ON)[0] == 0
-    with connection, connection.cursor() as cursor:
-        for name in ("raw.police", "raw.police_read"):
-            cursor.execute(f"delete from {name} where _delivery_id = {one}")
-            cursor.execute(f"insert into {name} select * from public.{name.split('.')[1]}")
-            cursor.execute(f"drop table public.{name.split('.')[1]}")
-        cursor.execute(
-            "update intake.files set sha256_stored = old.sha256_stored, file_name = old.file_name from public.files as old"
-            " where old.file_id = files.file_id and old.file_id = (select max(file_id) from public.files)"
-        )
-        cursor.execute("drop table public.files")
-        cursor.execute(
-            "with newest as (select erasure_id from intake.erasures order by asked_at desc limit 1), stones as ("
-            " delete from intake.tombstones using newest where tombstones.erasure_id = newest.erasure_id), keys as ("
-            " delete from intake.erased_keys using newest where erased_keys.erasure_id = newest.erasure_id)"
-            " select 1"
-        )
-        cursor.execute("delete from intake.erasures where asked_at = (select max(asked_at) from intake.erasures)")
-        cursor.execute(
-            "update intake.deliveries set records_removed = 0, counts_fixed_at = null where delivery_id = %s", (one,)
-        )
-    connection.close()
-    shutil.rmtree(here.settings.archive)
-    shutil.copytree(tmp_path / "archive", here.settings.archive)
-    assert CHILD["narrative"].encode() in here.everything()
-    assert erasing.apply_tombstones(here.settings) == 1
-    assert not [value for value in values(child) if value.encode() in here.everything()]
-    assert here.all("select record_no from raw.police where _delivery_id = %s order by 1".replace("record_no", "_record_no"), one) == [
-        (1,), (3,), (4,), (5,)
-    ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -19,6 +20,7 @@ from frontdoor.cli.doctor import examine
 from frontdoor.intake import archive, bucket, ledger, members, volumes
 from frontdoor.intake import taken as taken_files
 from frontdoor.intake import watch as watching
+from frontdoor.monitoring import figures
 from tests import intake_house
 from tests.conftest import Database
 from tests.intake_house import Place
@@ -267,6 +269,42 @@ def test_store_that_is_away_holds_nothing_that_landed_here(
     said = " ".join(each.getMessage() for each in caplog.records if each.name != "werkzeug")
     assert "cannot be listed" in said and CANARY not in said
     (check,) = [each for each in examine(place.settings) if each.id == "landing"]
+    assert not check.ok
+
+
+def measured(place: Place) -> tuple[float | None, float | None, float]:
+    """What the alert rules see: files, age of the oldest, figures that failed."""
+    found = {each.name: each.value for each in figures.measure(place.connection, place.settings).samples}
+    files, oldest = (found.get(f"frontdoor_landing_{name}") for name in ("files", "oldest_seconds"))
+    return files, oldest, found["frontdoor_figures_failed"]
+
+
+def test_what_nobody_takes_is_measured_there_and_here(place: Place) -> None:
+    assert measured(place) == (0, 0, 0)
+    drop(place, rows("Ann"))
+    drop(place, rows("Bob"), "wearside_police/police/second.csv")
+    drop(place, rows("Cid"), "wearside_police/police/.unfinished.csv")
+    time.sleep(1.1)  # a store tells seconds
+    place.drop(rows("Dot"))
+    files, oldest, failed = measured(place)
+    assert (files, failed) == (3, 0)
+    assert oldest is not None and 1 < oldest < 60
+    place.take()
+    assert measured(place) == (0, 0, 0)
+
+
+def test_store_that_is_away_is_a_figure_that_failed_and_never_nothing_that_waits(
+    place: Place, store: ObjectStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    with store.away():
+        began = time.monotonic()
+        assert measured(place) == (None, None, 2)
+        assert time.monotonic() - began < 60
+    nowhere = replace(place, settings=replace(place.settings, landing_url=f"{store.url}-of-nobody/landing"))
+    assert measured(nowhere) == (None, None, 2)
+    said = [each.getMessage() for each in caplog.records if each.name == "frontdoor.monitoring.figures"]
+    assert len(said) == 2 and not [line for line in said if "127.0.0.1" in line]
+    (check,) = [each for each in examine(nowhere.settings) if each.id == "landing"]
     assert not check.ok
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from frontdoor.intake import archive
+from frontdoor.intake import archive, journal
 from tests import intake_house
 from tests.conftest import Database
 from tests.intake_house import Place
@@ -56,6 +56,13 @@ def send(place: Place, content: bytes, name: str = "file.csv") -> str:
     return str(place.one("select status from intake.files order by file_id desc limit 1")[0])
 
 
+def repeats_by_notes(place: Place) -> list[bool]:
+    """What the notes beside the archived files say, in order of arrival."""
+    tokens = place.all("select taken_token from intake.files order by file_id")
+    notes = [journal.read(place.settings, token) for (token,) in tokens]
+    return [note.is_repeat for note in notes if note]
+
+
 def test_same_bytes_under_the_same_and_another_name_are_counted_and_bring_no_row(place: Place) -> None:
     assert [send(place, A), send(place, A), send(place, A, "other name.csv")] == ["received", "duplicate", "duplicate"]
     first, *repeats = place.all("select file_id, duplicate_of from intake.files order by file_id")
@@ -63,6 +70,7 @@ def test_same_bytes_under_the_same_and_another_name_are_counted_and_bring_no_row
     assert place.one("select count(*) from intake.deliveries") == (1,)
     assert place.one("select count(*) from raw.police") == (2,)
     assert place.left() == []
+    assert repeats_by_notes(place) == [False, True, True]
 
 
 def test_same_name_with_other_bytes_is_another_file(place: Place) -> None:
@@ -97,6 +105,7 @@ def test_two_of_a_kind_taken_together_are_told_apart_when_the_second_is_loaded(p
     assert place.all("select status from intake.files order by file_id") == [("received",), ("duplicate",)]
     assert place.one("select count(*) from intake.deliveries") == (1,)
     assert place.one("select count(*) from raw.police") == (2,)
+    assert repeats_by_notes(place) == [False, True], "whoever has the archive alone must know it too"
 
 
 def test_a_b_a_taken_together_keeps_all_three(place: Place) -> None:

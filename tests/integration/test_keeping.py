@@ -1,6 +1,6 @@
 """A copy of database and archive comes back into an empty server, wholly or not at all, and says up to which point.
 
-Mend: frontdoor/keeping/backup.py, frontdoor/keeping/restore.py.
+Mend: frontdoor/keeping/backup.py, frontdoor/keeping/restore.py, frontdoor/keeping/pour.py.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ import pytest
 
 from frontdoor import clock, delivery
 from frontdoor.contract import load_house
+from frontdoor.database import advisory_lock
 from frontdoor.intake import archive, archive_keys, journal
-from frontdoor.keeping import held, manifest, place, tools
+from frontdoor.keeping import held, leftovers, manifest, place, tools
 from frontdoor.keeping.backup import backup
-from frontdoor.keeping.restore import GAP, restore
+from frontdoor.keeping.pour import GAP
+from frontdoor.keeping.restore import restore
 from frontdoor.keeping.tools import KeepingError
 from frontdoor.settings import as_environment, inherited_environment
 from frontdoor.simulator.sample import sample_records
@@ -230,8 +232,10 @@ def spoil(path: Path, how: str) -> None:
         path.write_bytes(content)
 
 
-def killed_when(house: House, arguments: list[str], is_there: Callable[[], bool]) -> int:
-    """Run a command and kill it, with nobody told, at the first sight of something; return its exit code."""
+def killed_when(
+    house: House, arguments: list[str], is_there: Callable[[], bool], how: signal.Signals = signal.SIGKILL
+) -> int:
+    """Run a command and end it at the first sight of something, by default with nobody told; return its exit code."""
     environment = inherited_environment() | as_environment(house.settings)
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", "frontdoor", *arguments],
@@ -244,7 +248,7 @@ def killed_when(house: House, arguments: list[str], is_there: Callable[[], bool]
         while child.poll() is None and time.monotonic() < deadline and not is_there():
             time.sleep(0.002)
         assert child.poll() is None, child.stderr and child.stderr.read()
-        os.kill(child.pid, signal.SIGKILL)
+        os.kill(child.pid, how)
     return child.returncode
 
 
@@ -264,6 +268,21 @@ def test_killed_backup_is_no_backup_and_the_next_one_is(lived: House, tmp_path: 
     made = backup(lived.settings, str(tmp_path / "copy"))
     assert where.backups() == [made.manifest.backup_id] and not dumped.exists()
     assert {each.kept_as for each in made.manifest.parts} == set(where.database.names())
+
+
+def test_dump_in_plain_outlives_neither_an_ended_backup_nor_a_killed_one_for_long(lived: House, tmp_path: Path) -> None:
+    dumped = lived.settings.home / "run" / "backup"
+    command = ["backup", "--out", str(tmp_path / "copy")]
+    assert killed_when(lived, command, lambda: any(dumped.glob("*.gz")), signal.SIGTERM) == 130
+    assert not dumped.exists()
+    killed_when(lived, command, lambda: any(dumped.glob("*.gz")))
+    assert any(dumped.glob("*.gz"))
+    connection = Database(lived.settings).connect()
+    with advisory_lock(connection, "backup", wait=True):
+        assert leftovers.clear(lived.settings) == 0 and dumped.exists()
+    connection.close()
+    assert leftovers.clear(lived.settings) == 1 and not dumped.exists()
+    assert leftovers.clear(lived.settings) == 0
 
 
 @pytest.mark.parametrize("moment", ["unsealing", "bringing files", "loading"])

@@ -6,6 +6,8 @@ The tests of a module share a database: each looks at what its own part of the m
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import socket
 import threading
 import time
@@ -13,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,6 +31,8 @@ from frontdoor.prepare import prepare
 from frontdoor.settings import Settings, as_environment, load
 from frontdoor.simulator.sample import sample_records
 from tests.conftest import Database
+
+pytestmark = pytest.mark.on_both_servers
 
 HOUSE = load_house()
 CANARIES = ("Zorvika", "Quelmarsh", "glimmerfox", "99988", "2011-01-09")
@@ -107,7 +112,7 @@ def test_figures_are_what_the_tables_say(done: Database, measured: dict[str, flo
     assert 0 < measured["frontdoor_build_seconds"] < 120
     assert measured["frontdoor_landing_files"] == measured["frontdoor_figures_failed"] == 0
     assert measured["frontdoor_archive_bytes"] > 1000
-    assert 0 < measured['frontdoor_disk_free_ratio{folder="landing"}'] < 1
+    assert 0 < measured['frontdoor_disk_free_ratio{folder="home"}'] < 1
     assert abs(measured["frontdoor_measured_timestamp_seconds"] - time.time()) < 60
 
 
@@ -153,6 +158,59 @@ def test_file_that_nobody_takes_is_measured(done: Database, tmp_path: Path) -> N
         found = _parsed(prometheus.text(figures.measure(connection, settings)))
     assert found["frontdoor_landing_files"] == 1
     assert 0.04 < found["frontdoor_landing_oldest_seconds"] < 60
+
+
+def test_folder_that_cannot_be_listed_is_no_empty_one(
+    done: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = load({**as_environment(done.settings), "FRONTDOOR_LANDING": str(tmp_path)})
+    land(settings, "wearside_schools", "referral", b"x", "waits.csv")
+    land(settings, *POLICE, b"x", "Zorvika.csv")
+    (tmp_path / "lost+found").mkdir()  # where a disk is mounted; it holds nothing that was sent
+    scandir, shut = os.scandir, ["lost+found"]
+
+    def closed(path: Any) -> Any:
+        if str(path).endswith(tuple(shut)):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with closing(done.connect()) as connection:
+        assert _parsed(prometheus.text(figures.measure(connection, settings)))["frontdoor_landing_files"] == 2
+        shut.append("wearside_police/police")
+        found = _parsed(prometheus.text(figures.measure(connection, settings)))
+    assert "frontdoor_landing_files" not in found and "frontdoor_landing_oldest_seconds" not in found
+    assert found["frontdoor_figures_failed"] == 2
+    assert "Zorvika" not in caplog.text
+
+
+def test_each_disk_is_measured_once_under_the_first_folder_on_it(
+    done: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archive that has a volume of its own fills that, and its folder is made with the first file."""
+    elsewhere = Path("/dev/shm")  # a file system that every Linux has besides
+    assert os.stat(elsewhere).st_dev != os.stat(tmp_path).st_dev
+    given = {**as_environment(done.settings), "FRONTDOOR_RECEIPTS": str(tmp_path / "shared")}
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(path, elsewhere))
+
+    def disks(**more: str) -> dict[str, float]:
+        with closing(done.connect()) as connection:
+            found = _parsed(prometheus.text(figures.measure(connection, load({**given, **more}))))
+        assert found["frontdoor_figures_failed"] == 0
+        return {name.split('"')[1]: value for name, value in found.items() if "disk_free" in name}
+
+    archive = f"{elsewhere}/{tmp_path.name}/archive"
+    assert disks() == {"home": 0.5}
+    assert disks(FRONTDOOR_ARCHIVE=archive) == {"home": 0.5, "archive": 0.05}
+    assert disks(FRONTDOOR_ARCHIVE=archive, FRONTDOOR_RECEIPTS=archive) == {"home": 0.5, "receipts": 0.05}
+    assert disks(FRONTDOOR_ARCHIVE="s3://bucket/archive") == {"home": 0.5}
+    assert not Path(archive).parent.exists()
+
+
+def usage(path: Path, full: Path) -> SimpleNamespace:
+    """A disk that is half empty, and another that is nearly full."""
+    assert path.is_dir()
+    return SimpleNamespace(total=100, free=5 if path.is_relative_to(full) else 50)
 
 
 def test_figure_that_cannot_be_measured_is_counted_and_takes_no_other_along(

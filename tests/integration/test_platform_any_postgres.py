@@ -194,6 +194,51 @@ def test_administrator_without_superuser_rights_makes_the_same(shared_server: Sh
                 cursor.execute(f"drop role {role}")
 
 
+def test_warehouse_and_airflows_tables_are_made_on_two_servers(
+    embedded_server: SharedServer, debian_server: SharedServer, tmp_path: Path
+) -> None:
+    name, owner, airflows = "apart", "apart_owner", "apart_airflow"
+    settings = make_settings(
+        tmp_path / "home",
+        DATABASE_URL=embedded_server.url(name, owner, tmp_path / "home" / "pgpass"),
+        AIRFLOW_DATABASE_URL=debian_server.url(name, airflows, tmp_path / "home" / "secrets" / "airflow.pgpass"),
+    )
+    servers_of = {"frontdoor": embedded_server, "airflow": debian_server}
+
+    def run(*command: str) -> tuple[int | None, str]:
+        _, said = (asked := frontdoor(settings, "database", *command)).communicate(timeout=240)
+        return asked.returncode, said
+
+    try:
+        code, said = run("create", "--admin-url", embedded_server.admin_url())
+        assert code and "--only frontdoor, then --only airflow" in said
+        for only, server in servers_of.items():
+            assert run("create", "--only", only, "--admin-url", server.admin_url())[0] == 0
+        assert run("migrate")[0] == 0
+        looks = [*server_checks.of_warehouse(settings), *server_checks.of_airflow(settings)]
+        assert {check.id: check.sentence for check in looks if not check.ok} == {}
+        said = {check.id: check.sentence for check in looks}
+        assert " 15." in said["airflow_database_version"] and " 15." not in said["database_version"]
+        for opened, holds in (
+            (connections.connect(settings), (True, False)),
+            (airflow_database.connect(settings), (False, True)),
+        ):
+            with closing(opened), opened.cursor() as cursor:
+                cursor.execute(
+                    "select to_regclass('intake.files') is not null, to_regclass('task_instance') is not null"
+                )
+                assert cursor.fetchone() == holds
+        for role, server in ((airflows, embedded_server), (owner, debian_server)):
+            with closing(server.administrator()) as opened, opened.cursor() as cursor:
+                cursor.execute("select from pg_roles where rolname = %s", (role,))
+                assert cursor.fetchone() is None, f"{role} has nothing to do there"
+    finally:
+        for server in servers_of.values():
+            server.drop_database(name)
+            with closing(server.administrator()) as opened, opened.cursor() as cursor:
+                cursor.execute(f"drop role if exists {owner}, {airflows}")
+
+
 def test_printed_sql_holds_no_password_and_makes_the_same_in_psql(council: Council, tmp_path: Path) -> None:
     settings = councils_settings(council.server, tmp_path, "by_hand", "by_hand_airflow")
     out, err = (printed := frontdoor(settings, "database", "create", "--print-sql")).communicate(timeout=60)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from psycopg2.extensions import connection as Connection
 
 from frontdoor import database as connections
 from frontdoor.platform import passfiles, postgres, postgres_binaries
@@ -30,6 +31,12 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     postgres.start(here, preferred_port=0)
     yield here
     postgres.stop(here)
+
+
+def as_administrator(settings: Settings) -> Connection:
+    passfile = settings.home / "secrets" / "superuser.pgpass"
+    login = {"dbname": "postgres", "user": postgres.SUPERUSER, "passfile": str(passfile)}
+    return connections.connect_to({**connections.address(settings), **login}, "tests")
 
 
 @pytest.fixture
@@ -125,7 +132,7 @@ def test_nobody_enters_without_a_password(
 
 
 def test_server_listens_on_loopback_alone(own_server: Settings) -> None:
-    opened = postgres.superuser_connection(own_server)
+    opened = as_administrator(own_server)
     with opened.cursor() as cursor:
         cursor.execute("select current_setting('listen_addresses'), current_setting('unix_socket_directories')")
         assert cursor.fetchone() == ("127.0.0.1", "")
@@ -147,7 +154,7 @@ def test_role_cannot_enter_the_database_of_another(own_server: Settings, role: s
 
 
 def test_owner_and_reader_are_ordinary_roles(own_server: Settings) -> None:
-    opened = postgres.superuser_connection(own_server)
+    opened = as_administrator(own_server)
     with opened.cursor() as cursor:
         cursor.execute(
             """

@@ -25,6 +25,8 @@ from tests.conftest import Database
 from tests.keeping_house import AFTERWARDS, POLICE, House, differences, empty_house, live_through_a_week
 from tests.servers import SharedServer
 
+pytestmark = pytest.mark.on_both_servers
+
 REBUILT = ("raw", "core", "worklists", "bi", "scores", "indicators")
 JUDGED = {f'"quality"."{each}"' for each in ("findings", "check_results", "sufficiency_elements")}
 JUDGED |= {

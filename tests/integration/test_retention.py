@@ -16,6 +16,8 @@ from frontdoor.delivery import retaining
 from frontdoor.intake import archive
 from tests.integration.test_erasure import Here, notices, prepared
 
+pytestmark = pytest.mark.on_both_servers
+
 __all__ = ["prepared"]
 
 MONTHS_25 = timedelta(days=27 * 31)

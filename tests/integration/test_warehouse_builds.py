@@ -27,7 +27,7 @@ from frontdoor.warehouse import builds, dbt_runner, slices
 from frontdoor.warehouse.builds import BuildResult
 from tests.conftest import Database
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.on_both_servers]
 
 CANARY = "Zebedee Canarius 19991231"
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

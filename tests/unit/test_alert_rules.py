@@ -1,5 +1,5 @@
-"""Figures, alert rules and runbook in step. Mend: what the message names, of frontdoor/monitoring/figures.py,
-docker/monitoring/alerts.yml and CONTRIBUTING.md ("When an alert fires")."""
+"""Figures, alert rules, their cases and runbook in step. Mend: what the message names, of frontdoor/monitoring/figures.py
+and places.py, docker/monitoring/alerts.yml and alerts_test.yml, and CONTRIBUTING.md ("When an alert fires")."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ RULES: list[dict[str, Any]] = [
     rule
     for group in yaml.safe_load((ROOT / "docker" / "monitoring" / "alerts.yml").read_text())["groups"]
     for rule in group["rules"]
+]
+CASES: list[dict[str, Any]] = [
+    case
+    for test in yaml.safe_load((ROOT / "docker" / "monitoring" / "alerts_test.yml").read_text())["tests"]
+    for case in test["alert_rule_test"]
 ]
 SECTIONS = {
     title: body
@@ -59,6 +64,16 @@ def test_rule_asks_for_labels_that_its_figures_have(rule: dict[str, Any]) -> Non
     assert selected | grouped | said <= known
     if "by (" in rule["expr"]:
         assert said <= grouped
+
+
+@pytest.mark.parametrize("side", ["fires", "rests"])
+def test_there_is_a_case_in_which_each_rule_fires_and_one_in_which_it_rests(side: str) -> None:
+    """Whether it does is asked of Prometheus's own program: tests/integration/test_alerts_fire.py."""
+    told = {case["alertname"] for case in CASES if bool(case.get("exp_alerts")) == (side == "fires")}
+    missing = [rule["alert"] for rule in RULES if rule["alert"] not in told]
+    assert not missing, f"docker/monitoring/alerts_test.yml has no case in which {', '.join(missing)} {side}"
+    strangers = {case["alertname"] for case in CASES} - {rule["alert"] for rule in RULES}
+    assert not strangers, f"alerts_test.yml speaks of {strangers}, which are no rules: such a case rests always"
 
 
 def test_each_rule_has_a_section_and_each_section_a_rule() -> None:

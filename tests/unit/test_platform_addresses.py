@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy
 
 from frontdoor.database import DatabaseUnavailable
-from frontdoor.platform import airflow_database, passfiles, server_plan
+from frontdoor.platform import administration, airflow_database, passfiles, server_plan
 from frontdoor.settings import Settings
 
 OURS = "postgresql://frontdoor@db.example:5433/council"
@@ -99,6 +99,38 @@ def test_added_login_comes_first_and_the_rest_stays(tmp_path: Path) -> None:
     passfiles.add_logins(file, [passfiles.Login("host", "1", "me", "mine")])
     assert file.read_text() == "host:1:*:me:mine\n*:*:*:*:all\n"
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_administrator_of_another_server_is_refused_before_anything_is_made(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from frontdoor.cli import main
+
+    monkeypatch.setenv("FRONTDOOR_HOME", str(settings.home))
+    monkeypatch.setenv("FRONTDOOR_DATABASE_URL", OURS)
+    monkeypatch.setenv("FRONTDOOR_AIRFLOW_DATABASE_URL", THEIRS)
+    monkeypatch.setattr(administration, "_opened_within", _not_to_be_reached)
+    elsewhere = ("database", "create", "--admin-url", "postgresql://postgres@postgres:5432/postgres")
+    assert main([*elsewhere]) == 1
+    assert "postgres:5432, but the settings name db.example:5433" in capsys.readouterr().err
+    assert main([*elsewhere, "--if-here"]) == 0
+    assert "Nothing is made here" in capsys.readouterr().out
+    with pytest.raises(Reached):
+        main([*elsewhere, "--same-server"])
+    # One of the two lies here: that one is made.
+    monkeypatch.setenv("FRONTDOOR_AIRFLOW_DATABASE_URL", "postgresql://airflow@postgres/airflow")
+    asked: list[str | None] = []
+    monkeypatch.setattr(administration, "create", lambda *_, only, **__: asked.append(only) or [])
+    assert main([*elsewhere, "--if-here"]) == 0
+    assert asked == ["airflow"]
+
+
+class Reached(BaseException):
+    pass
+
+
+def _not_to_be_reached(*_: object) -> None:
+    raise Reached
 
 
 def test_wrong_usage_is_told_before_anything_is_connected_to(

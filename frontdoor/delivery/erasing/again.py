@@ -10,14 +10,14 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
 from frontdoor import clock
-from frontdoor.delivery.erasing.requests import digest
+from frontdoor.delivery.erasing import kept
 from frontdoor.settings import Settings
 
 
 def look_for_returned(connection: Connection, settings: Settings) -> int:
     """Look through what came since the last look; return how many records are of somebody who had been erased.
 
-    Commits. A delivery that is not read yet is looked at when it is, and those behind it with it.
+    Commits. A delivery that is not read yet is looked at when it is, and those behind it with it. Raises `KeyLost`.
     """
     with connection, connection.cursor() as cursor:
         cursor.execute(
@@ -51,9 +51,11 @@ def look_for_returned(connection: Connection, settings: Settings) -> int:
                 ).format(sql.Identifier("raw", f"{feed}_read")),
                 (after, upto, after),
             )
-            for delivery_id, record_no, *keys in cursor.fetchall():
-                for key in filter(None, keys):
-                    for erasure_id, looked_to in known.get(digest(settings, key), ()):
+            sent = cursor.fetchall()
+            of_keys = kept.known_among(settings, known.keys(), {key for _, _, *keys in sent for key in keys if key})
+            for delivery_id, record_no, *keys in sent:
+                for digest in (digest for key in keys for digest in of_keys.get(key, ())):
+                    for erasure_id, looked_to in known[digest]:
                         if delivery_id > looked_to:
                             found.append((erasure_id, delivery_id, record_no, clock.now()))
         execute_values(

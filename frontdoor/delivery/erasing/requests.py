@@ -1,44 +1,25 @@
-"""What was asked to be erased: a file for each request in HOME/erasures, and its rows in the ledger.
+"""A request to erase: made of a plan, and its rows in the ledger.
 
-The file is written first and says everything that is needed to do it, in this database or in one brought back from
-before: the token of the file, the part, the number of the record. It holds no value of a record. So it is also what
-makes an erasure outlive the backups: keep HOME/erasures when a database is restored, and copy it with the newest.
+It says everything that is needed to do it, in this database or in one brought back from before: the token of the file,
+the part, the number of the record. Where it stands, so that it outlives database and backups, `kept` says.
 """
 
 from __future__ import annotations
 
-import hmac
-import json
-import os
 import uuid
-from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Any
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from frontdoor import clock
+from frontdoor.delivery.erasing import kept
+from frontdoor.delivery.erasing.kept import Request
 from frontdoor.delivery.erasing.plan import Plan, Record
-from frontdoor.intake import archive_keys
 from frontdoor.settings import Settings
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request. tombstones: (token of the file, part, record); digests: of the child's keys, under a key of ours."""
-
-    erasure_id: str
-    reason: str
-    by_role: str
-    handed_to: str | None
-    evidence: str | None
-    asked_at: str
-    tombstones: tuple[tuple[str, int, int], ...]
-    digests: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -80,31 +61,8 @@ def new(
         evidence=evidence,
         asked_at=clock.now().isoformat(),
         tombstones=tuple((*where[each.delivery_id], each.record_no) for each in plan.records),
-        digests=tuple(sorted(_digests_of(settings, plan.records))),
+        digests=kept.new_digests(settings, _keys_of(plan.records)),
     )
-
-
-def write(settings: Settings, request: Request) -> None:
-    """Keep a request on disk, whole or not at all."""
-    folder = _folder(settings)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = folder / f".{request.erasure_id}"
-    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(asdict(request), file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, folder / f"{request.erasure_id}.json")
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
-
-
-def every(settings: Settings) -> list[Request]:
-    """Return the requests on disk, the oldest first."""
-    return sorted(_read(_folder(settings)), key=lambda each: (each.asked_at, each.erasure_id))
 
 
 def note(cursor: Cursor, request: Request) -> list[Gone]:
@@ -187,26 +145,6 @@ def files_of(connection: Connection, gone: Collection[Gone]) -> dict[int, dict[i
     return found
 
 
-def digest(settings: Settings, key: str) -> str:
-    """A keyed digest of a child's or record's key: it tells who came again, and says nothing without its own key."""
-    path = settings.home / "secrets" / "erasure_key"
-    if not archive_keys.read(path):
-        archive_keys.make(path)
-    return hmac.digest(archive_keys.read(path)[-1].secret, key.encode(), "sha256").hex()
-
-
-def _digests_of(settings: Settings, records: Collection[Record]) -> set[str]:
+def _keys_of(records: Collection[Record]) -> set[str]:
     keys = {each.child_key for each in records} | {each.record_key for each in records if each.has_own_key}
-    return {digest(settings, key) for key in keys if key}
-
-
-def _folder(settings: Settings) -> Path:
-    return settings.home / "erasures"
-
-
-def _read(folder: Path) -> Iterator[Request]:
-    for path in folder.glob("*.json") if folder.is_dir() else ():
-        said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        said["tombstones"] = tuple((token, member, record) for token, member, record in said["tombstones"])
-        said["digests"] = tuple(said["digests"])
-        yield Request(**said)
+    return {key for key in keys if key}

@@ -78,12 +78,16 @@ def relations(cursor: Cursor) -> list[Relation]:
     return [each for each in found if (each.delivery and each.record) or each.child]
 
 
-def remove(cursor: Cursor, house: House, gone: Collection[Place]) -> None:
-    """Take these records out of the database, in the caller's transaction; those that are gone change nothing."""
+def remove(cursor: Cursor, house: House, gone: Collection[Place]) -> list[int]:
+    """Take these records out of the database, in the caller's transaction; those that are gone change nothing.
+
+    Return the deliveries whose counts are fixed now.
+    """
     if not gone:
-        return
+        return []
     ids = sorted({each.delivery_id for each in gone})
-    cursor.execute("select warehouse.fix_counts(%s, %s)", (_with_first_told(cursor, gone), clock.now()))
+    fixed = _with_first_told(cursor, gone)
+    cursor.execute("select warehouse.fix_counts(%s, %s)", (fixed, clock.now()))
     cursor.execute("create temporary table gone (delivery_id bigint, record_no bigint, feed text) on commit drop")
     execute_values(
         cursor, "insert into gone values %s", [(each.delivery_id, each.record_no, each.feed) for each in gone]
@@ -113,6 +117,7 @@ def remove(cursor: Cursor, house: House, gone: Collection[Place]) -> None:
         (NO_NAME, ids),
     )
     quality.note_labels(cursor, house, ids)
+    return fixed
 
 
 def vacuum(connection: Connection, feeds: Collection[str]) -> None:
