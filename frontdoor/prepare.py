@@ -6,10 +6,12 @@ added to ``expectations/`` is an agency known, without a restart. Safe to repeat
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
 import shutil
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -59,8 +61,7 @@ def prepare(settings: Settings, *, with_marts: bool = True) -> None:
     finally:
         connection.close()
     _keep(settings)
-    for agency_feed in house.agency_feeds:
-        (settings.landing / agency_feed.agency / agency_feed.source).mkdir(mode=0o750, parents=True, exist_ok=True)
+    _make_landing_folders(settings, house)
 
 
 def prepare_if_changed(connection: Connection, settings: Settings) -> House:
@@ -76,7 +77,9 @@ def prepare_if_changed(connection: Connection, settings: Settings) -> House:
         if row is None or row[0] != _fingerprint():
             log.info("contracts or constants have changed: preparing")
             prepare(settings)
-        return load_house()
+        house = load_house()
+        _make_landing_folders(settings, house)  # those that could not be made, until they can
+        return house
     except Exception as error:
         return load_house(_last_whole(settings, error))
 
@@ -100,17 +103,38 @@ def _last_whole(settings: Settings, error: Exception) -> Path:
     return last_whole
 
 
+def _make_landing_folders(settings: Settings, house: House) -> None:
+    """Make a folder for everything that was agreed. One that cannot be made holds nothing that came into another."""
+    refused: list[OSError] = []
+    for each in house.agency_feeds:
+        try:
+            (settings.landing / each.agency / each.source).mkdir(mode=0o750, parents=True, exist_ok=True)
+        except OSError as error:
+            refused.append(error)
+    if refused:
+        log.error(
+            "the landing zone (FRONTDOOR_LANDING) may not be written by user %s: %s of %s folders for senders could not"
+            " be made (%s): chown or chmod it",
+            os.geteuid(),
+            len(refused),
+            len(house.agency_feeds),
+            errno.errorcode.get(refused[0].errno or 0, type(refused[0]).__name__),
+        )
+
+
 def _keep(settings: Settings) -> None:
     """Keep a copy of the declarations that were just prepared for."""
     kept = settings.home / LAST_WHOLE
-    fresh = kept.with_name(f".{LAST_WHOLE}-{os.getpid()}")
-    shutil.rmtree(fresh, ignore_errors=True)
-    shutil.copytree(expectations_folder(), fresh)
-    shutil.rmtree(kept, ignore_errors=True)
-    # Two that prepare at once keep the same thing; the second to rename finds it there.
-    with suppress(OSError):
-        fresh.rename(kept)
-    shutil.rmtree(fresh, ignore_errors=True)
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Not by our process id: containers that share a home all begin with process 1.
+    with tempfile.TemporaryDirectory(prefix=f".{LAST_WHOLE}-", dir=settings.home) as folder:
+        fresh, before = Path(folder) / "fresh", Path(folder) / "before"
+        shutil.copytree(expectations_folder(), fresh)
+        with suppress(FileNotFoundError):
+            kept.rename(before)
+        # Two that prepare at once keep the same thing; the second to rename finds it there.
+        with suppress(OSError):
+            fresh.rename(kept)
 
 
 def _has_marts(connection: Connection) -> bool:

@@ -135,15 +135,17 @@ def report(settings: Settings, *, delivery_id: int | None = None, last: int = FI
 
 
 def pending(connection: Connection, settings: Settings) -> dict[str, int]:
-    """Return how much waits for each step; ``landing`` counts files that nobody has taken."""
+    """Return how much waits for each step; ``landing`` counts files that the ledger does not know."""
     from frontdoor.intake import bucket
+    from frontdoor.intake.lying import lying
     from frontdoor.intake.watch import landed
 
     (counts,) = _rows(connection, _PENDING)
-    waiting = 0
+    in_store: set[str] = set()
     with suppress(OSError):  # a store that is away: the doctor says so
-        waiting = len(bucket.waiting(settings))
-    return {"landing": waiting + sum(1 for _ in landed(settings.landing)), **counts}
+        in_store = {each.token for each in bucket.waiting(settings)}
+    here = sum(1 for _ in landed(settings.landing)) + len(lying(settings, in_store))
+    return {"landing": len(in_store) + here, **counts}
 
 
 def silent_senders(settings: Settings) -> int:

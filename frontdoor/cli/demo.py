@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from frontdoor.cli import delivering, running
-from frontdoor.cli.output import note, say
+from frontdoor.cli.output import UsageMistake, note, say
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -53,6 +53,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Show the whole way once; then stay up, or stop."""
     from frontdoor import platform
 
+    running.refuse_beside_another(settings)
+    if settings.database_url:
+        raise UsageMistake(
+            "demo delivers invented records, and never into a database that FRONTDOOR_DATABASE_URL names: unset it, or"
+            " use frontdoor deliver"
+        )
     note("Starting Postgres and Airflow; the first time takes about a minute.")
     with platform.up(settings, say=note) as here:
         is_done = _show(settings)

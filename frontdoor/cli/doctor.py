@@ -6,11 +6,15 @@ illness of the platform.
 
 from __future__ import annotations
 
+import os
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from frontdoor import clock
+from frontdoor.intake.landing import TAKEN
 from frontdoor.platform.check import Check
 from frontdoor.platform.checks import doctor as of_platform
 
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 
 STUCK_ATTEMPTS = 3
 UNBUILT_MINUTES = 15
+# As FileLeftLying has it.
+LYING_SECONDS = 300.0
 CALENDAR_AHEAD_DAYS = 90
 
 
@@ -33,6 +39,7 @@ def examine(settings: Settings) -> list[Check]:
         _tried("passfile", lambda: _passfiles(settings)),
         _tried("routing", lambda: _routing(settings)),
         *([_tried("landing", lambda: _landing(settings))] if settings.landing_url else []),
+        _tried("lying", lambda: _lying(settings)),
         *_of_database(settings),
     ]
 
@@ -81,6 +88,40 @@ def _landing(settings: Settings) -> Check:
     except OSError as error:
         return Check("landing", False, f"The landing zone in the object store cannot be listed: {error}.")
     return Check("landing", True, f"The landing zone in the object store can be listed; {count} objects wait there.")
+
+
+def _lying(settings: Settings) -> Check:
+    """What lies in the landing zone though it should have been taken, by folder as far as one was agreed."""
+    from frontdoor.contract import ContractError, load_house
+    from frontdoor.intake.lying import everything
+
+    try:
+        agreed = {(each.agency, each.source) for each in load_house().agency_feeds}
+    except ContractError:
+        agreed = set()
+    closed: Counter[str] = Counter()
+    old: Counter[str] = Counter()
+    for each in everything(settings):
+        lane = f"{each.agency}/{each.source}" if (each.agency, each.source) in agreed else "other folders"
+        if each.is_closed():
+            closed[f"{TAKEN}/{lane}" if each.is_taken else lane] += 1
+        elif time.time() - each.since > LYING_SECONDS:  # noqa: TID251  the clock of the file system
+            old[lane] += 1
+    said = []
+    if closed:
+        who = f"user {os.geteuid()}, as whom this runs"
+        said.append(f"Files or folders that may not be read by {who}: {_counted(closed)}; chown or chmod them, and")
+        said.append("they are taken.")
+    if old:
+        said.append(f"Files have been lying for over five minutes: {_counted(old)}; frontdoor ingest, and its log says")
+        said.append("why (archive, disk, rights).")
+    if said:
+        return Check("lying", False, f"In the landing zone: {' '.join(said)}")
+    return Check("lying", True, "Nothing lies in the landing zone that should have been taken.")
+
+
+def _counted(lanes: Counter[str]) -> str:
+    return ", ".join(f"{count} in {lane}" for lane, count in sorted(lanes.items()))
 
 
 def _routing(settings: Settings) -> Check:

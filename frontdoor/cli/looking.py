@@ -42,7 +42,8 @@ def run_status(arguments: argparse.Namespace, settings: Settings) -> int:
         return 0
     where = document["database"]
     say(f"database {where['name']} on {where['host']}:{where['port']}")
-    say(f"airflow  {document['airflow']['url'] if document['airflow'] else 'is not running here'}")
+    gone = f"does not answer at {settings.airflow_api_url}" if settings.airflow_api_url else "is not running here"
+    say(f"airflow  {document['airflow']['url'] if document['airflow'] else gone}")
     say("waiting  " + ", ".join(f"{count} {state}" for state, count in document["pending"].items()))
     if silent := status.silent_senders(settings):
         say(

@@ -6,7 +6,7 @@ import argparse
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from frontdoor.cli.output import emit, note, say
+from frontdoor.cli.output import UsageMistake, emit, note, say
 from frontdoor.cli.shared import add_json
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def run_up(arguments: argparse.Namespace, settings: Settings) -> int:
     """Start, prepare, say where, stay."""
     from frontdoor import database, platform
 
+    refuse_beside_another(settings)
     with platform.up(settings, with_airflow=not arguments.no_airflow, say=note) as running:
         url = running.airflow.url if running.airflow else None
         if arguments.json:
@@ -51,6 +52,15 @@ def run_down(arguments: argparse.Namespace, settings: Settings) -> int:
     else:
         say("Stopped." if was_running else "Nothing was running.")
     return 0
+
+
+def refuse_beside_another(settings: Settings) -> None:
+    """Refuse to start what runs already, as parts that were started elsewhere: two Airflows would share one home."""
+    if settings.airflow_api_url:
+        raise UsageMistake(
+            f"FRONTDOOR_AIRFLOW_API_URL says that Airflow runs elsewhere ({settings.airflow_api_url}), and a second one"
+            " would work on the same home: look with frontdoor status, or unset it"
+        )
 
 
 def where_to_look(settings: Settings, running: Any) -> list[str]:

@@ -5,7 +5,6 @@ an anchor share the new line as well.
 """
 
 import io
-import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from frontdoor.contract import AgencyFeed, ContractError, House, normalised
 from frontdoor.contract.files import Node
 from frontdoor.contract.senders import parse_agency_feeds
+from frontdoor.files import write_whole
 
 
 def agency_file(root: Path, agreed: AgencyFeed) -> Path:
@@ -89,9 +89,7 @@ def write(house: House, path: Path, feed: str, text: str) -> None:
 
     node = Node(path.name, "", plain.load(text, Loader=Loader))
     parse_agency_feeds(node, house.feeds[feed], house.agencies, house.layouts)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    write_whole(path, text, 0o644)
 
 
 def _yaml() -> Any:

@@ -8,12 +8,12 @@ says so. The spare stands in a file of its own, so that putting the lost file ba
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from frontdoor.files import write_first, write_whole
 from frontdoor.intake.sealing import SECRET_BYTES, Key
 from frontdoor.settings import Settings
 
@@ -50,7 +50,7 @@ def sealing(settings: Settings, is_first: Callable[[], bool]) -> Key:
 def add(settings: Settings) -> Key:
     """Add a new key to the file, by which files are sealed from now on; the others go on opening theirs."""
     lines = settings.archive_key.read_text(encoding="ascii") if settings.archive_key.exists() else ""
-    _write(settings.archive_key, f"{lines}{secrets.token_hex(SECRET_BYTES)}\n", os.replace)
+    write_whole(settings.archive_key, f"{lines}{secrets.token_hex(SECRET_BYTES)}\n")
     return read(settings.archive_key)[-1]
 
 
@@ -71,33 +71,11 @@ def read(path: Path) -> list[Key]:
 
 def make(path: Path) -> None:
     """Write a file with one new key, unless another process was quicker."""
-    with suppress(FileExistsError):
-        _write(path, f"{secrets.token_hex(SECRET_BYTES)}\n", os.link)
+    write_first(path, f"{secrets.token_hex(SECRET_BYTES)}\n")
 
 
 def bring(path: Path, keys: Sequence[Key]) -> None:
     """Put keys into a file, before those that are there, so that the last one stays the last."""
     here = read(path)
     if missing := [key for key in keys if key not in here]:
-        _write(path, "".join(f"{key.secret.hex()}\n" for key in (*missing, *here)), os.replace)
-
-
-def _write(path: Path, text: str, into_place: Callable[[Path, Path], object]) -> None:
-    """Write a 0600 file that is there wholly or not at all, and is on disk before anything is sealed with it."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.unlink(missing_ok=True)
-    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        into_place(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        write_whole(path, "".join(f"{key.secret.hex()}\n" for key in (*missing, *here)))

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 TAKEN = ".taken"
 SET_ASIDE = ".set_aside"
 TEMPORARY_SUFFIXES = (".part", ".tmp")
+# What stands in the root of a disk that is mounted here, and only root may list.
+OF_THE_DISK = "lost+found"
 # Stands for a folder that is not there, in the path of a taken file.
 NO_FOLDER = "-"
 # A file that somebody holds open for writing, and does not write to for so long, is taken nevertheless.
@@ -55,7 +57,7 @@ def whole(
     """
     found: list[Landed] = []
     now_ns: int | None = None
-    for of_agency, of_source, entry in _entries(landing, agency, source):
+    for of_agency, of_source, entry in entries(landing, agency, source):
         try:
             status = entry.stat(follow_symlinks=False)
         except OSError:
@@ -115,7 +117,8 @@ def _is_at_rest(path: Path, status: os.stat_result, still_seconds: float, settle
     return still_seconds >= max(FORGOTTEN_SECONDS, settle_seconds) or not has_writer(path)
 
 
-def _entries(landing: Path, agency: str | None, source: str | None) -> Iterator[tuple[str, str, os.DirEntry[str]]]:
+def entries(landing: Path, agency: str | None, source: str | None) -> Iterator[tuple[str, str, os.DirEntry[str]]]:
+    """Yield (agency, source, entry) of what is no folder, whole or not, except what calls itself unfinished."""
     for outer in _visible(landing):
         if not is_folder(outer):
             if agency is None and source is None:
@@ -132,6 +135,21 @@ def _entries(landing: Path, agency: str | None, source: str | None) -> Iterator[
                 for entry in _visible(inner.path):
                     if not is_folder(entry):
                         yield outer.name, inner.name, entry
+
+
+def closed_folders(landing: Path) -> Iterator[tuple[str, str, Path]]:
+    """Yield (agency, source, folder) of each folder that may not be listed, so that nobody knows what waits in it."""
+    for folder in (landing, *landing.glob("*"), *landing.glob("*/*")):
+        within = folder.relative_to(landing).parts
+        if any(part.startswith(".") or part == OF_THE_DISK for part in within):
+            continue
+        try:
+            os.scandir(folder).close()
+        except PermissionError:
+            agency, source, *_ = (*within, NO_FOLDER, NO_FOLDER)
+            yield agency, source, folder
+        except OSError:
+            continue  # no folder, or gone
 
 
 def _visible(folder: str | Path) -> list[os.DirEntry[str]]:

@@ -33,7 +33,12 @@ class Taken:
 
 
 def move(zone: Path, landed: landing.Landed) -> Taken:
-    """Rename a file out of its landing folder, under a token of its own (copy it, if the folder is mounted)."""
+    """Rename a file out of its landing folder, under a token of its own (copy it, if the folder is mounted).
+
+    One that may not be read stays where its sender put it, and is taken when its rights are mended: in .taken only we
+    would look for it. Raises `OSError`.
+    """
+    os.close(os.open(landed.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK))
     token = uuid.uuid4().hex
     folder = zone / landing.TAKEN / landed.agency / landed.source / token
     folder.mkdir(mode=0o700, parents=True)
@@ -44,6 +49,9 @@ def move(zone: Path, landed: landing.Landed) -> Taken:
             folder.rmdir()
             raise
         _move_across(landed.path, folder)
+    if landed.arrived_ns:
+        # The move is younger than the landing, from which whoever waits for it counts.
+        os.utime(folder, ns=(landed.arrived_ns, landed.arrived_ns))
     return Taken(landed.agency, landed.source, token, folder / landed.path.name)
 
 
@@ -132,14 +140,44 @@ def _clear_if_same(zone: Path, taken: Taken, was_read: archive.Stored) -> Taken 
         os.close(file)
 
 
+def standing(zone: Path) -> Iterator[tuple[Taken, float]]:
+    """Yield each file in .taken with when it landed (seconds since 1970), and each folder that may not be listed.
+
+    Nothing is touched: a token whose folder is empty may be another process's, about to get its file.
+    """
+    return _standing(zone / landing.TAKEN, ())
+
+
+def _standing(folder: Path, within: tuple[str, ...]) -> Iterator[tuple[Taken, float]]:
+    since = 0.0
+    try:
+        since = folder.stat().st_mtime
+        inside = sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError:
+        agency, source, token = (*within, *(landing.NO_FOLDER,) * 3)[:3]
+        yield Taken(agency, source, token, folder), since
+        return
+    for path in inside:
+        if len(within) < len(("agency", "source", "token")):
+            yield from _standing(path, (*within, path.name))
+        elif path.name != UNFINISHED:
+            agency, source, token = within
+            yield Taken(agency, source, token, path), since
+
+
 def _in_taken(zone: Path, agency: str, source: str) -> list[Taken]:
     found = []
     for folder in _folders(zone / landing.TAKEN / agency / source):
-        names = [path for path in folder.iterdir() if path.name != UNFINISHED]
-        if names:
-            found.append((names[0].lstat().st_ctime_ns, Taken(agency, source, folder.name, names[0])))
-        else:
-            _remove_empty(folder)
+        try:
+            names = [path for path in folder.iterdir() if path.name != UNFINISHED]
+            if names:
+                found.append((names[0].lstat().st_ctime_ns, Taken(agency, source, folder.name, names[0])))
+            else:
+                _remove_empty(folder)
+        except OSError as error:  # made by another user: it holds none of ours
+            log.error("file %s waits in the landing zone: %s", folder.name, without_names(error))
     return [taken for _, taken in sorted(found, key=lambda each: each[0])]
 
 
@@ -158,6 +196,9 @@ def _folders(path: Path) -> list[Path]:
     try:
         return [each for each in path.iterdir() if each.is_dir()]
     except FileNotFoundError:
+        return []
+    except OSError as error:
+        log.error("a folder of taken files cannot be listed: %s", without_names(error))
         return []
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from frontdoor.files import sync_folder
 from frontdoor.settings import Settings
 
 Told = TypeVar("Told")
@@ -284,12 +285,3 @@ def write_all(file: int, block: bytes) -> None:
     view = memoryview(block)
     while view:
         view = view[os.write(file, view) :]
-
-
-def sync_folder(folder: Path) -> None:
-    """Force the names in a folder to disk."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -21,11 +21,11 @@ from frontdoor import clock
 from frontdoor.intake import landing as zones
 
 LOOK_EVERY_SECONDS = 0.2
-# A file still lying there long after its bell was rung is rung for again: the event may have been lost.
+# A file still lying there long after its bell was rung is rung for again: the event may have been lost. One that cannot
+# be taken lies on, so the bell is rung half as often each time; the sweep looks for it too.
 RING_AGAIN_SECONDS = 20.0
+RING_AGAIN_AT_LEAST_SECONDS = 640.0
 TEMPORARY_SUFFIXES = (".part", ".tmp")
-# What stands in the root of a disk that is mounted here, and only root may list.
-OF_THE_DISK = "lost+found"
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class _Sighting:
     changed_ns: int
     since: float
     rung_at: float | None = None
+    rest: float = RING_AGAIN_SECONDS / 2
 
 
 @dataclass
@@ -76,9 +77,9 @@ class LandingWatch:
             evidence = (status.st_ino, status.st_ctime_ns)
             renamed = evidence in moved or status.st_ctime_ns > status.st_mtime_ns
             settled = now - sighting.since >= self.settle_seconds
-            rung = sighting.rung_at is not None and now - sighting.rung_at < RING_AGAIN_SECONDS
+            rung = sighting.rung_at is not None and now - sighting.rung_at < sighting.rest
             if (renamed or settled) and not rung:
-                sighting.rung_at = now
+                sighting.rung_at, sighting.rest = now, min(2 * sighting.rest, RING_AGAIN_AT_LEAST_SECONDS)
                 whole.setdefault(source, []).extend([evidence] if evidence in moved else [])
         self._seen = {key: sighting for key, sighting in self._seen.items() if key in present}
         return [Notice(source, tuple(evidence)) for source, evidence in sorted(whole.items())]
@@ -91,7 +92,7 @@ def landed(landing: Path, *, must_list: bool = False) -> Iterator[tuple[str, os.
     it raises `OSError`.
     """
     for agency in _folders(landing, must_list):
-        ours = must_list and agency.name != OF_THE_DISK
+        ours = must_list and agency.name != zones.OF_THE_DISK
         for source in _folders(agency.path, ours):
             for entry in _visible(source.path, ours):
                 if not entry.name.endswith(TEMPORARY_SUFFIXES):

@@ -28,7 +28,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import clock, database
 from frontdoor.delivery import erasing
-from frontdoor.intake import archive_keys, bucket, journal, papers, sealing, volumes, watch
+from frontdoor.intake import archive_keys, bucket, journal, lying, papers, sealing, volumes, watch
 from frontdoor.keeping import ours, tools
 from frontdoor.keeping import place as places
 from frontdoor.keeping.manifest import Manifest, Part, write
@@ -163,7 +163,7 @@ def _told(cursor: Cursor, settings: Settings) -> dict[str, Any]:
     told["stored"] = sorted(stored)
     cursor.execute("select distinct key_id from intake.files where key_id is not null")
     told["key_ids"] = [key_id for (key_id,) in cursor]
-    told["landing"] = sum(1 for _ in watch.landed(settings.landing)) + _in_store(settings)
+    told["landing"] = sum(1 for _ in watch.landed(settings.landing)) + len(lying.lying(settings)) + _in_store(settings)
     return told
 
 

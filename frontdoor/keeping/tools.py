@@ -18,7 +18,8 @@ from pathlib import Path
 from psycopg2.extensions import make_dsn
 
 from frontdoor import database
-from frontdoor.platform import passfiles, postgres_binaries
+from frontdoor.files import write_whole
+from frontdoor.platform import postgres_binaries
 from frontdoor.settings import Settings, inherited_environment
 
 PROGRAMS = ("pg_dump", "pg_restore", "psql")
@@ -102,7 +103,7 @@ def reaching(settings: Settings, name: str, **options: str) -> Iterator[tuple[st
         if password is not None:
             escaped = re.sub(r"([\\:])", r"\\\1", password)
             passfile = Path(folder) / "pgpass"
-            passfiles.write_secret(passfile, f"*:*:*:*:{escaped}\n")
+            write_whole(passfile, f"*:*:*:*:{escaped}\n")
             parts["passfile"] = str(passfile)
         said = " ".join(f"-c {key}={value}" for key, value in {"TimeZone": "UTC", **options}.items())
         yield (

@@ -8,6 +8,7 @@ true whatever process died, and a receiver that is away, slow or wrong holds no 
     pushing       figures to a file, to StatsD or by OTLP
     steps         what was done with deliveries and by builds, and has not been told yet
     lineage       the same as OpenLineage events
+    left          what a receiver did not take, and when it is tried again
     telling       to a file or an endpoint, each once where the receiver says that it has it
 """
 

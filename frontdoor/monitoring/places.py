@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from frontdoor.intake import bucket
+from frontdoor.intake.lying import lying
 from frontdoor.intake.watch import landed
 
 if TYPE_CHECKING:
@@ -34,12 +35,14 @@ class Place:
 
 def _landing(settings: Settings) -> list[Value]:
     # In the folder since it was renamed in or last written: a sender's own time stamp may be years old.
-    since = [datetime.fromisoformat(each.changed_at).timestamp() for each in bucket.waiting(settings)]
+    objects = bucket.waiting(settings)
+    since = [datetime.fromisoformat(each.changed_at).timestamp() for each in objects]
     for _, entry in landed(settings.landing, must_list=True):
         try:
             since.append(entry.stat(follow_symlinks=False).st_ctime)
         except FileNotFoundError:
             continue  # taken meanwhile
+    since += [each.since for each in lying(settings, {each.token for each in objects})]
     oldest = max(0.0, time.time() - min(since)) if since else 0.0  # noqa: TID251
     return [("landing_files", {}, len(since)), ("landing_oldest_seconds", {}, oldest)]
 

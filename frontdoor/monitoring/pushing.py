@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from frontdoor.files import write_whole
 from frontdoor.monitoring import prometheus
 from frontdoor.monitoring.figures import Measured, Sample
 
@@ -37,10 +37,7 @@ def push(target: str, measured: Measured) -> int:
 def _to_file(path: Path, text: str) -> None:
     # Never half a file under the name that is read. Others may read it: it holds counts and our own codes.
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.chmod(0o644)
-    fresh.replace(path)
+    write_whole(path, text, 0o644)
 
 
 def _to_statsd(target: str, measured: Measured) -> None:

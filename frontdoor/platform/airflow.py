@@ -22,8 +22,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from frontdoor import settings as setting
+from frontdoor.files import write_first, write_whole
 from frontdoor.platform import airflow_database, processes
-from frontdoor.platform.passfiles import make_secret, write_secret
 from frontdoor.platform.ports import HOST
 from frontdoor.settings import Settings
 
@@ -79,8 +79,8 @@ def make_keys(settings: Settings) -> None:
     """Make the keys and the admin's password, where there are none."""
     keys = {name: secrets.token_urlsafe(32) for name in ("secret_key", "jwt_secret")}
     keys["fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-    make_secret(keys_file(settings), json.dumps(keys))
-    make_secret(passwords_file(settings), json.dumps({ADMIN: secrets.token_urlsafe(12)}))
+    write_first(keys_file(settings), json.dumps(keys))
+    write_first(passwords_file(settings), json.dumps({ADMIN: secrets.token_urlsafe(12)}))
 
 
 def configure(settings: Settings, port: int) -> Airflow:
@@ -94,7 +94,7 @@ def configure(settings: Settings, port: int) -> Airflow:
     text = io.StringIO("# Written by `frontdoor up` at each start: changes made here are lost.\n")
     text.seek(0, io.SEEK_END)
     written.write(text)
-    write_secret(home / "airflow" / "airflow.cfg", text.getvalue())
+    write_whole(home / "airflow" / "airflow.cfg", text.getvalue())
     (home / "airflow.json").write_text(json.dumps({"url": f"http://{HOST}:{port}", "port": port}) + "\n")
     return Airflow(f"http://{HOST}:{port}", port, passwords_file(settings))
 

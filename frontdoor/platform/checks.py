@@ -85,14 +85,15 @@ def _folders(settings: Settings) -> Iterator[Check]:
         folders["archive"] = settings.archive
     if settings.smtp_url is None:
         folders["mail"] = settings.mail_dir
-    closed = [f"{name} ({folder})" for name, folder in folders.items() if not _is_writable(folder)]
-    if closed:
-        then = (
-            f"Mount their volumes, and let user {os.getuid()} write there."
-            if _in_containers(settings)
-            else "`frontdoor up` makes them."
-        )
-        yield Check("folders", False, f"Not there, or not writable: {', '.join(closed)}. {then}")
+    ill = {f"{name} ({folder})": folder.is_dir() for name, folder in folders.items() if not _is_writable(folder)}
+    if ill:
+        missing = ", ".join(name for name, is_there in ill.items() if not is_there)
+        closed = ", ".join(name for name, is_there in ill.items() if is_there)
+        who = f"user {os.geteuid()}, as whom this runs"
+        makes = f"mount their volumes, for {who}" if _in_containers(settings) else "`frontdoor up` makes them"
+        said = [f"Not there: {missing}; {makes}."] if missing else []
+        said += [f"May not be written by {who}: {closed}; chown or chmod them."] if closed else []
+        yield Check("folders", False, " ".join(said))
     else:
         yield Check("folders", True, f"{', '.join(folders)}: all can be written.")
 

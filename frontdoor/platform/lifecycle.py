@@ -172,7 +172,11 @@ def status(settings: Settings) -> Status:
 def airflow_url(settings: Settings) -> str | None:
     """Where Airflow's page answers now, or None."""
     described = airflow.describe(settings)
-    return described.url if described and _is_ours(settings, described) else None
+    if described is None:
+        return None
+    # Of one that runs elsewhere no process is known here, but it can be asked.
+    answers = airflow.health(described, 3.0) if settings.airflow_api_url else _is_ours(settings, described)
+    return described.url if answers else None
 
 
 def supervisor_pid(settings: Settings) -> int | None:

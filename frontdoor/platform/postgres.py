@@ -26,6 +26,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import database
 from frontdoor.database import OWNER, DatabaseUnavailable, Server
+from frontdoor.files import write_whole
 from frontdoor.platform import airflow_database
 from frontdoor.platform import postgres_binaries as binaries
 from frontdoor.platform.airflow_database import ROLE as AIRFLOW
@@ -210,7 +211,7 @@ def _publish(home: Path, port: int) -> Server:
     finally:
         opened.close()
     server = Server(HOST, port, OWNER, OWNER, database.BI_READER, passfile)
-    _write_whole(home / database.DATABASE_FILE, json.dumps(database.as_document(server), indent=2) + "\n")
+    write_whole(home / database.DATABASE_FILE, json.dumps(database.as_document(server), indent=2) + "\n", 0o644)
     return server
 
 
@@ -287,9 +288,3 @@ def _major_version_of(data: Path) -> int | None:
     with suppress(OSError, ValueError):
         return int((data / "PG_VERSION").read_text())
     return None
-
-
-def _write_whole(path: Path, text: str) -> None:
-    unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.rename(path)

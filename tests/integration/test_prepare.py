@@ -68,3 +68,30 @@ def test_wrong_declaration_stops_neither_a_start_nor_an_ingest(
     shutil.rmtree(database.settings.home / prepare.LAST_WHOLE)
     with pytest.raises(contract.ContractError):
         prepare.prepare_to_run(database.settings)
+
+
+def test_landing_zone_that_may_not_be_written_is_said_as_that_and_holds_nothing(
+    database: Any, declarations: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection, making = database.connect(), Path.mkdir
+    prepare.prepare(database.settings)
+    agreed = database.settings.landing / "wearside_police" / "police"
+    agreed.rmdir()
+    with (declarations / "agencies" / "wearside_police.yaml").open("a") as file:
+        file.write("# changed\n")
+
+    def refuse(path: Path, *arguments: Any, **named: Any) -> None:
+        if path.is_relative_to(database.settings.landing):
+            raise PermissionError(13, "Permission denied", str(path))
+        making(path, *arguments, **named)
+
+    with monkeypatch.context() as patched, caplog.at_level(logging.ERROR):
+        patched.setattr(Path, "mkdir", refuse)
+        for _ in range(2):
+            caplog.clear()
+            assert prepare.prepare_if_changed(connection, database.settings).agencies
+            assert "FRONTDOOR_LANDING" in caplog.text and "EACCES" in caplog.text and "chown" in caplog.text
+            assert "declaration" not in caplog.text and str(database.settings.landing) not in caplog.text
+    prepare.prepare_if_changed(connection, database.settings)
+    assert agreed.is_dir(), "made by the next drain once it may be"
+    connection.close()

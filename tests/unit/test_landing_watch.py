@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from frontdoor import clock
 from frontdoor.intake.watch import LandingWatch, Notice, watch
 
 
@@ -53,6 +54,19 @@ def test_change_of_name_after_the_last_write_proves_a_whole_file_without_the_ker
     time.sleep(0.02)
     os.rename(folder / ".incoming", folder / "whole.csv")
     assert zone.look() == [Notice("police")]
+
+
+def test_file_that_cannot_be_taken_is_rung_for_less_and_less(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = [0.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: at[0])
+    zone = LandingWatch(folder.parent.parent, settle_seconds=1)
+    (folder / "closed.csv").write_bytes(b"a")
+    rung = []
+    for at[0] in range(3600):
+        rung += [at[0]] if zone.look() else []
+    assert rung[:6] == [1, 21, 61, 141, 301, 621] and len(rung) == 10
+    (folder / "closed.csv").chmod(0o640)
+    assert zone.look() == [Notice("police")], "its rights were mended"
 
 
 @pytest.mark.parametrize("name", [".hidden.csv", "upload.part", "upload.tmp"])

@@ -6,8 +6,6 @@ Failing? frontdoor/platform/server_plan.py, airflow_database.py, passfiles.py.
 from __future__ import annotations
 
 import dataclasses
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -101,35 +99,6 @@ def test_added_login_comes_first_and_the_rest_stays(tmp_path: Path) -> None:
     passfiles.add_logins(file, [passfiles.Login("host", "1", "me", "mine")])
     assert file.read_text() == "host:1:*:me:mine\n*:*:*:*:all\n"
     assert file.stat().st_mode & 0o777 == 0o600
-
-
-def test_several_that_make_one_secret_at_once_all_read_the_first_ones(tmp_path: Path) -> None:
-    for number in range(15):
-        path, start = tmp_path / f"{number}", threading.Barrier(4, timeout=20)
-
-        def make(text: str, path: Path = path, start: threading.Barrier = start) -> str:
-            start.wait()
-            passfiles.make_secret(path, text)
-            return path.read_text()
-
-        with ThreadPoolExecutor(4) as pool:
-            assert len(set(pool.map(make, "abcd"))) == 1
-        assert path.stat().st_mode & 0o777 == 0o600
-    assert len(list(tmp_path.iterdir())) == 15  # nothing unfinished is left
-
-
-def test_several_that_write_one_secret_at_once_leave_one_of_theirs_whole(tmp_path: Path) -> None:
-    path, start = tmp_path / "passfile", threading.Barrier(4, timeout=20)
-
-    def write(text: str) -> None:
-        for _ in range(15):
-            start.wait()
-            passfiles.write_secret(path, text * 1000)
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(write, "abcd"))
-    assert path.read_text() in {each * 1000 for each in "abcd"}
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_administrator_of_another_server_is_refused_before_anything_is_made(

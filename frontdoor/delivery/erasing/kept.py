@@ -10,7 +10,6 @@ from __future__ import annotations
 import hmac
 import json
 import logging
-import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +17,8 @@ from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from frontdoor.intake import archive, archive_keys, papers, sealing, volumes
+from frontdoor.files import write_whole
+from frontdoor.intake import archive, archive_keys, papers, sealing
 from frontdoor.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -176,16 +176,7 @@ def _read_here(settings: Settings) -> Iterator[Request]:
 
 
 def _write_here(settings: Settings, request: Request) -> None:
-    folder = _folder(settings)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = folder / f".{request.erasure_id}"
-    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(asdict(request), file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, folder / f"{request.erasure_id}.json")
-    volumes.sync_folder(folder)
+    write_whole(_folder(settings) / f"{request.erasure_id}.json", json.dumps(asdict(request)))
 
 
 def _of_ledger(connection: Connection) -> list[Request]:
