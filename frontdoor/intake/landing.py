@@ -118,7 +118,10 @@ def _is_at_rest(path: Path, status: os.stat_result, still_seconds: float, settle
 
 
 def entries(landing: Path, agency: str | None, source: str | None) -> Iterator[tuple[str, str, os.DirEntry[str]]]:
-    """Yield (agency, source, entry) of what is no folder, whole or not, except what calls itself unfinished."""
+    """Yield (agency, source, entry) of what is no folder, whole or not, except what calls itself unfinished.
+
+    What lies deeper, in folders that a sender made for a month or a team, belongs to the two that it lies in.
+    """
     for outer in _visible(landing):
         if not is_folder(outer):
             if agency is None and source is None:
@@ -132,24 +135,28 @@ def entries(landing: Path, agency: str | None, source: str | None) -> Iterator[t
                     yield outer.name, NO_FOLDER, inner
                 continue
             if source in (None, inner.name):
-                for entry in _visible(inner.path):
-                    if not is_folder(entry):
-                        yield outer.name, inner.name, entry
+                for entry in _below(inner.path):
+                    yield outer.name, inner.name, entry
+
+
+def _below(folder: str) -> Iterator[os.DirEntry[str]]:
+    for entry in _visible(folder):
+        if not is_folder(entry):
+            yield entry
+        elif entry.name != OF_THE_DISK:
+            yield from _below(entry.path)
 
 
 def closed_folders(landing: Path) -> Iterator[tuple[str, str, Path]]:
     """Yield (agency, source, folder) of each folder that may not be listed, so that nobody knows what waits in it."""
-    for folder in (landing, *landing.glob("*"), *landing.glob("*/*")):
-        within = folder.relative_to(landing).parts
-        if any(part.startswith(".") or part == OF_THE_DISK for part in within):
-            continue
-        try:
-            os.scandir(folder).close()
-        except PermissionError:
-            agency, source, *_ = (*within, NO_FOLDER, NO_FOLDER)
+    refused: list[OSError] = []
+    for _, folders, _ in os.walk(landing, onerror=refused.append):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != OF_THE_DISK]
+    for error in refused:
+        if isinstance(error, PermissionError):
+            folder = Path(str(error.filename))
+            agency, source, *_ = (*folder.relative_to(landing).parts, NO_FOLDER, NO_FOLDER)
             yield agency, source, folder
-        except OSError:
-            continue  # no folder, or gone
 
 
 def _visible(folder: str | Path) -> list[os.DirEntry[str]]:

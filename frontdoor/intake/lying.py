@@ -67,7 +67,8 @@ def lying(settings: Settings, in_store: Collection[str] = ()) -> list[Lying]:
 def everything(settings: Settings) -> Iterator[Lying]:
     """Yield what waits in folders of ours, wherever it lies there, and each folder that may not be listed."""
     for source, entry in watch.landed(settings.landing):
-        if landed := _landed(Path(entry.path).parts[-3], source, entry):
+        agency = Path(entry.path).relative_to(settings.landing).parts[0]
+        if landed := _landed(agency, source, entry):
             yield landed
     yield from lying(settings)
     for agency, source, folder in landing.closed_folders(settings.landing):

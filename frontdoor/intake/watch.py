@@ -86,7 +86,7 @@ class LandingWatch:
 
 
 def landed(landing: Path, *, must_list: bool = False) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield (source, entry) of every file two folders deep that is not still being written by its name.
+    """Yield (source, entry) of every file two folders deep, or deeper, that is not still being written by its name.
 
     A folder that cannot be listed is empty: the take says so, we would say it several times a second. With `must_list`
     it raises `OSError`.
@@ -94,9 +94,17 @@ def landed(landing: Path, *, must_list: bool = False) -> Iterator[tuple[str, os.
     for agency in _folders(landing, must_list):
         ours = must_list and agency.name != zones.OF_THE_DISK
         for source in _folders(agency.path, ours):
-            for entry in _visible(source.path, ours):
+            for entry in _below(source.path, ours):
                 if not entry.name.endswith(TEMPORARY_SUFFIXES):
                     yield source.name, entry
+
+
+def _below(path: str, must_list: bool) -> Iterator[os.DirEntry[str]]:
+    for entry in _visible(path, must_list):
+        if not zones.is_folder(entry):
+            yield entry
+        elif entry.name != zones.OF_THE_DISK:
+            yield from _below(entry.path, must_list)
 
 
 def _folders(path: str | Path, must_list: bool = False) -> list[os.DirEntry[str]]:

@@ -115,6 +115,12 @@ def test_file_for_an_unknown_agency_or_feed_is_kept_for_a_person(place: Place, f
     assert place.left() == []
 
 
+def test_file_in_a_folder_that_its_sender_made_is_taken_like_any_other(place: Place) -> None:
+    assert place.ingest(GOOD, to="wearside_police/police/2026/november") == ["loaded"]
+    assert place.one("select agency_code, feed from intake.deliveries") == ("wearside_police", "police")
+    assert place.left() == []
+
+
 def test_link_is_set_aside_and_never_followed(place: Place, tmp_path: Path) -> None:
     secret = tmp_path / "secret.csv"
     secret.write_bytes(GOOD)

@@ -91,11 +91,12 @@ def test_one_source_is_listed_alone_and_strays_only_with_everything(folder: Path
     (folder / "deeper").mkdir()
     for place in (folder, folder / "deeper", folder.parent, tmp_path, tmp_path / "wearside_council" / "visit"):
         (place / f"{place.name}.csv").write_bytes(b"a")
-    assert names(tmp_path, 0, source="police") == ["police.csv"]
+    assert sorted(names(tmp_path, 0, source="police")) == ["deeper.csv", "police.csv"]
     assert names(tmp_path, 0, agency="wearside_council") == ["visit.csv"]
     found = {(each.agency, each.source, each.path.name) for each in landing.whole(tmp_path, 0)}
     assert found == {
         ("wearside_police", "police", "police.csv"),
+        ("wearside_police", "police", "deeper.csv"),
         ("wearside_council", "visit", "visit.csv"),
         ("wearside_police", landing.NO_FOLDER, "wearside_police.csv"),
         (landing.NO_FOLDER, landing.NO_FOLDER, f"{tmp_path.name}.csv"),

@@ -75,6 +75,14 @@ def test_temporary_names_are_left_alone(folder: Path, name: str) -> None:
     assert LandingWatch(folder.parent.parent, settle_seconds=0).look() == []
 
 
+def test_file_in_a_folder_that_its_sender_made_is_announced_for_the_same_source(folder: Path) -> None:
+    deeper = folder / "2026" / "november"
+    deeper.mkdir(parents=True)
+    (deeper / ".file.csv").write_bytes(b"a")
+    os.rename(deeper / ".file.csv", deeper / "file.csv")
+    assert [notice.source for notice in LandingWatch(folder.parents[1], 0.0).look()] == [folder.name]
+
+
 def test_notice_never_carries_a_name(folder: Path) -> None:
     (folder / "Canary Childsname.csv").write_bytes(b"a")
     assert "Canary" not in repr(LandingWatch(folder.parent.parent, settle_seconds=0).look())
