@@ -159,7 +159,8 @@ def _told(cursor: Cursor, settings: Settings) -> dict[str, Any]:
     cursor.execute("select taken_token from intake.files where stored_name is not null")
     stored |= {journal.name_of(token) for (token,) in cursor}
     # Listed after the snapshot: a request is there before what it asks for is gone.
-    stored |= {name for name in volumes.of_archive(settings).names() if papers.is_one(name, *papers.BY_THEMSELVES)}
+    there = Spoken(volumes.of_archive(settings), ARCHIVE).names()
+    stored |= {name for name in there if papers.is_one(name, *papers.BY_THEMSELVES)}
     told["stored"] = sorted(stored)
     cursor.execute("select distinct key_id from intake.files where key_id is not null")
     told["key_ids"] = [key_id for (key_id,) in cursor]
