@@ -1,11 +1,11 @@
 """The landing zone in an object store: what is at rest there is brought here, taken as any file is, and deleted there.
 
 An object lies under ``<landing>/<agency>/<feed or layout>/<name>`` (deeper ones count to the same two, as in folders).
-A store has no rename and no events that reach us, so it is listed: an object is whole when it is the same (its entity tag, size and
-change) in two listings that lie the settle time apart. Its token is made from what it is, so that after a crash, here
-or on another host, the ledger tells that it was taken and only the deleting is left. One that changed meanwhile is not
-deleted but taken as a new file; between that last look and the deletion lie milliseconds in which a store cannot be
-stopped from taking a new version, so a sender gives each file a name of its own.
+A store has no rename and no events that reach us, so it is listed: an object is whole when it is the same (its entity
+tag, size and change) in two listings that lie the settle time apart. Its token is made from what it is, so that after
+a crash, here or on another host, the ledger tells that it was taken and only the deleting is left. One that changed
+meanwhile is not deleted but taken as a new file; between that last look and the deletion lie milliseconds in which a
+store cannot be stopped from taking a new version, so a sender gives each file a name of its own.
 """
 
 from __future__ import annotations

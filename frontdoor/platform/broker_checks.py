@@ -69,6 +69,6 @@ def of_broker(settings: Settings) -> Iterator[Check]:
 
 def _workers(settings: Settings) -> int:
     celery: Any = importlib.import_module("celery")  # of the image alone
-    asking = celery.Celery(broker=serving._broker(settings), set_as_current=False)
+    asking = celery.Celery(broker=serving.broker_address(settings), set_as_current=False)
     asking.conf.broker_transport_options = ONCE
     return len(asking.control.ping(timeout=PATIENCE))

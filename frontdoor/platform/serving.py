@@ -95,7 +95,7 @@ def look_at(settings: Settings, part: str) -> str | None:
 def _look_at_worker(settings: Settings) -> str | None:
     from celery import Celery
 
-    asking = Celery(broker=_broker(settings), set_as_current=False)
+    asking = Celery(broker=broker_address(settings), set_as_current=False)
     name = f"celery@{socket.gethostname()}"
     answers = asking.control.ping(destination=[name], timeout=5)
     return None if answers else "It does not answer the broker."
@@ -155,7 +155,7 @@ def _differences(settings: Settings, folder: Path) -> dict[str, dict[str, str]]:
         by_psycopg2, _ = airflow_database.urls(settings)
         differences["core"]["executor"] = "CeleryExecutor"
         differences["celery"] = {
-            "broker_url": _broker(settings).replace("%", "%%"),
+            "broker_url": broker_address(settings).replace("%", "%%"),
             "result_backend": f"db+{by_psycopg2}".replace("%", "%%"),
             "worker_concurrency": "2",
             "worker_prefetch_multiplier": "1",
@@ -167,7 +167,8 @@ def _differences(settings: Settings, folder: Path) -> dict[str, dict[str, str]]:
     return differences
 
 
-def _broker(settings: Settings) -> str:
+def broker_address(settings: Settings) -> str:
+    """Return the broker's address with the password of its file, which no log may show. Raises `SettingsError`."""
     parts = urlsplit(settings.airflow_broker_url or "")
     if settings.airflow_broker_password_file is None:
         return urlunsplit(parts)
