@@ -139,9 +139,9 @@ def test_backup_is_made_from_within_a_part_and_comes_back_there(stack: Stack, li
     stack.execute(*as_administrator, "create database brought_back owner frontdoor")
     url = stack.execute("triggerer", "printenv", "FRONTDOOR_DATABASE_URL").replace("/frontdoor?", "/brought_back?")
     home = (
-        *("env", "FRONTDOOR_HOME=/tmp/brought_back", f"FRONTDOOR_DATABASE_URL={url}"),
+        *("env", "FRONTDOOR_HOME=/var/lib/frontdoor/brought_back", f"FRONTDOOR_DATABASE_URL={url}"),
         "FRONTDOOR_ARCHIVE_KEY_FILE=/var/lib/frontdoor/secrets/archive_key",
-        *("FRONTDOOR_LANDING=", "FRONTDOOR_RECEIPTS=/tmp/brought_back/receipts"),
+        *("FRONTDOOR_LANDING=", "FRONTDOOR_RECEIPTS=/var/lib/frontdoor/brought_back/receipts"),
     )
     try:
         said = stack.execute("triggerer", *home, "frontdoor", "restore", "/var/lib/frontdoor/copies", "--json")
@@ -149,7 +149,7 @@ def test_backup_is_made_from_within_a_part_and_comes_back_there(stack: Stack, li
         assert (done["backup_id"], done["damaged_files"]) == (made["backup_id"], [])
         assert done["brought_files"] == made["files"]
     finally:
-        stack.execute("triggerer", "rm", "-rf", "/tmp/brought_back")
+        stack.execute("triggerer", "rm", "-rf", "/var/lib/frontdoor/brought_back")
         stack.execute(*as_administrator, "drop database if exists brought_back with (force)")
 
 
