@@ -1,4 +1,4 @@
-"""Write a file so that it is there wholly or not at all, whoever else writes it at the same moment.
+"""Write a file so that it is there wholly or not at all, whoever else writes it at the same moment; remove a folder so.
 
 Containers share volumes, and the first process of each has the id 1: what is not finished yet has a name that nobody
 else thinks of, and begins with a dot.
@@ -6,8 +6,12 @@ else thinks of, and begins with a dot.
 
 import os
 import secrets
+import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
+
+REMOVED_WITHIN_SECONDS = 5.0
 
 
 def write_whole(path: Path, content: str | bytes, mode: int = 0o600) -> None:
@@ -41,6 +45,21 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def remove_folder(folder: Path) -> bool:
+    """Delete a folder with all that is in it; False where something still stands there after a while.
+
+    A program that was killed may leave children that write into it for a moment longer, and a folder that is no longer
+    empty is not deleted.
+    """
+    deadline = time.monotonic() + REMOVED_WITHIN_SECONDS
+    while folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        if time.monotonic() > deadline:
+            return not folder.exists()
+        time.sleep(0.02)
+    return True
 
 
 def _written(path: Path, content: str | bytes, mode: int) -> Path:

@@ -28,6 +28,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from frontdoor import clock, database
 from frontdoor.delivery import erasing
+from frontdoor.files import remove_folder
 from frontdoor.intake import archive_keys, bucket, journal, lying, papers, sealing, volumes, watch
 from frontdoor.keeping import ours, tools
 from frontdoor.keeping import place as places
@@ -105,7 +106,7 @@ def _made(connection: Connection, settings: Settings, place: Place) -> Made:
 def _make(connection: Connection, settings: Settings, place: Place) -> Made:
     connection.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
     scratch = settings.home / "run" / SCRATCH
-    shutil.rmtree(scratch, ignore_errors=True)  # what a killed backup left
+    remove_folder(scratch)  # what a killed backup left
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute("select pg_export_snapshot()")
@@ -119,7 +120,7 @@ def _make(connection: Connection, settings: Settings, place: Place) -> Made:
             key = archive_keys.sealing(settings, lambda: False)
             parts = list(_seal(place, scratch, backup_id, key))
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        remove_folder(scratch)
         connection.set_session(isolation_level="DEFAULT", readonly=False)
     copied = _copy(connection, settings, place, told.pop("stored"))
     manifest = Manifest(
@@ -213,7 +214,7 @@ def _dump(settings: Settings, programs: tools.Tools, snapshot: str, named: list[
                 os.umask(previous)
         if done.returncode == 0:
             return
-        shutil.rmtree(scratch, ignore_errors=True)
+        remove_folder(scratch)
         log.warning("pg_dump did not finish (attempt %s of %s)", attempt + 1, ATTEMPTS)
     # What it said may quote a row.
     free = shutil.disk_usage(scratch.parent).free // 2**20

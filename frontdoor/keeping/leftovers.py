@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import closing
 
 from frontdoor import database
+from frontdoor.files import remove_folder
 from frontdoor.keeping import backup, restore
 from frontdoor.settings import Settings
 
@@ -24,6 +24,5 @@ def clear(settings: Settings) -> int:
             for lock, folder in left.items():
                 with database.advisory_lock(connection, lock, wait=False) as is_ours:
                     if is_ours:
-                        shutil.rmtree(folder, ignore_errors=True)
-                        cleared += 1
+                        cleared += remove_folder(folder)
     return cleared

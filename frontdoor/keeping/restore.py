@@ -19,6 +19,7 @@ from pathlib import Path
 from psycopg2.extensions import connection as Connection
 
 from frontdoor import database
+from frontdoor.files import remove_folder
 from frontdoor.intake import archive_keys, papers, sealing, volumes
 from frontdoor.keeping import place as places
 from frontdoor.keeping import tools
@@ -76,7 +77,7 @@ def restore(settings: Settings, where: str, backup_id: str | None = None) -> Res
                 files, damaged = _bring_files(settings, place, manifest)
                 pour(connection, settings, programs, manifest, scratch / "dump")
             finally:
-                shutil.rmtree(scratch, ignore_errors=True)
+                remove_folder(scratch)
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute("analyze")
@@ -125,7 +126,7 @@ def _refuse_what_cannot_be(
 
 
 def _unseal(place: Place, manifest: Manifest, keys: dict[str, sealing.Key], scratch: Path) -> None:
-    shutil.rmtree(scratch.parent, ignore_errors=True)  # what a killed restore left
+    remove_folder(scratch.parent)  # what a killed restore left
     for folder in (scratch.parent, scratch):
         folder.mkdir(mode=0o700, parents=True)
     for part in manifest.parts:

@@ -6,8 +6,10 @@ Threads stand for containers: those have one process id, too.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from email.message import EmailMessage
 from pathlib import Path
 from uuid import UUID
@@ -117,3 +119,24 @@ def test_what_cannot_be_put_in_place_leaves_nothing(
     with pytest.raises(PermissionError):
         write(tmp_path / "file", "x")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_goes_although_somebody_writes_into_it_for_a_moment_longer(tmp_path: Path) -> None:
+    folder = tmp_path / "dump"
+    folder.mkdir()
+    writing = threading.Event()
+
+    def write() -> None:
+        for number in range(400):
+            with suppress(OSError):
+                (folder / f"{number}.gz").write_bytes(b"plain")
+            writing.set()
+            time.sleep(0.0005)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    writing.wait()
+    assert files.remove_folder(folder)
+    writer.join()
+    assert not folder.exists()
+    assert files.remove_folder(folder)
