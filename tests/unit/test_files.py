@@ -5,11 +5,10 @@ Threads stand for containers: those have one process id, too.
 
 from __future__ import annotations
 
+import shutil
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from email.message import EmailMessage
 from pathlib import Path
 from uuid import UUID
@@ -121,22 +120,27 @@ def test_what_cannot_be_put_in_place_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_folder_goes_although_somebody_writes_into_it_for_a_moment_longer(tmp_path: Path) -> None:
-    folder = tmp_path / "dump"
+def test_folder_goes_although_somebody_writes_into_it_for_a_moment_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, late = tmp_path / "dump", iter("ab")
     folder.mkdir()
-    writing = threading.Event()
+    (folder / "table.gz").write_bytes(b"plain")
+    rmtree = shutil.rmtree
 
-    def write() -> None:
-        for number in range(400):
-            with suppress(OSError):
-                (folder / f"{number}.gz").write_bytes(b"plain")
-            writing.set()
-            time.sleep(0.0005)
+    def with_a_writer_beside_it(path: Path, *, ignore_errors: bool) -> None:
+        rmtree(path, ignore_errors=ignore_errors)
+        if name := next(late, None):
+            path.mkdir()
+            (path / name).write_bytes(b"plain")
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    writing.wait()
+    monkeypatch.setattr(files.shutil, "rmtree", with_a_writer_beside_it)
     assert files.remove_folder(folder)
-    writer.join()
-    assert not folder.exists()
+    assert next(late, None) is None and not folder.exists()
     assert files.remove_folder(folder)
+
+
+def test_folder_that_stays_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files.shutil, "rmtree", lambda *_, **__: None)
+    monkeypatch.setattr(files, "REMOVED_WITHIN_SECONDS", 0.1)
+    assert not files.remove_folder(tmp_path)
