@@ -49,7 +49,7 @@ def outcome(house: House, sender: Sender, path: Path) -> Iterator[str]:
         if part.refusal or part.feed is None:
             yield part.refusal or "counted"
             continue
-        versions = (part.contract_version or "", "received", RECEIVED_AT, "", "", part.place)
+        versions = (part.contract_version or "", "received", RECEIVED_AT, "", "", "", part.place)
         delivery = load._Delivery(1, 1, part.member_no, part.member_name, agency, source, part.feed, *versions)
         try:
             reader = load._reader(path, house, delivery)
