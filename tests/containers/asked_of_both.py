@@ -133,6 +133,8 @@ def test_doctor_is_content(stack: Stack, live: LiveStack) -> None:
 
 
 def test_backup_is_made_from_within_a_part_and_comes_back_there(stack: Stack, live: LiveStack) -> None:
+    sha256 = live.land("wearside_police", "police", live.sample("wearside_police", "police", 5))
+    live.wait_until(lambda: live.published([sha256]) == 1, 120, "a file to be published")
     made = json.loads(stack.execute("triggerer", "frontdoor", "backup", "--out", "/var/lib/frontdoor/copies", "--json"))
     assert made["rows"] > 0 and made["files"] > 0
     as_administrator = ("postgres", "psql", "--username", "postgres", "--no-psqlrc", "--quiet", "--command")
