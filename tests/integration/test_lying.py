@@ -85,6 +85,7 @@ def closed_to_us(monkeypatch: pytest.MonkeyPatch, name: str) -> Iterator[None]:
 def as_the_platform(place: Place) -> Iterator[None]:
     """Become another user than the one whose file it is; the landing zone and all else is ours."""
     if os.geteuid() != 0:
+        # A newcomer's own account cannot make a file that it may not read and another may; .ci/run is root.
         pytest.skip("only root can become two users")
     places = [place.settings.home, place.settings.landing, place.settings.archive]
     ours = [path for top in places for path in (top, *top.rglob("*")) if top.exists() and path.stat().st_uid == 0]

